@@ -1,0 +1,62 @@
+"""Identifiers that come from content: the same text gives the same id in every run, on every machine."""
+
+import hashlib
+import re
+from urllib.parse import quote, unquote
+
+ENTITY = "urn:kgqa:entity:"
+RELATION = "urn:kgqa:relation:"
+DOCUMENT = "urn:kgqa:doc:"
+ASSERTED = "urn:kgqa:asserted"
+"""The one graph that reasoning reads; every fact stands in it once, whatever the number of its supports."""
+
+# Characters that RFC 3987 forbids in an IRI, and "%" itself so that quoting can be undone. All others, accented
+# letters and spaces' neighbours alike, stay readable.
+_UNSAFE = re.compile(r"[\x00-\x20<>\"{}|\\^`%]")
+
+
+def _quote(name: str) -> str:
+    return _UNSAFE.sub(lambda match: quote(match.group(), safe=""), name)
+
+
+def entity_iri(name: str) -> str:
+    """The IRI of the entity called `name`; case is kept, so that "Peter Fonda" and "peter fonda" stay two."""
+    return ENTITY + _quote(name)
+
+
+def relation_iri(name: str) -> str:
+    """The IRI of the relation called `name` (`directed_by`, `born in`)."""
+    return RELATION + _quote(name)
+
+
+def document_iri(doc_id: str) -> str:
+    """The IRI of the named graph that holds what the document `doc_id` supports."""
+    return DOCUMENT + _quote(doc_id)
+
+
+def name_of(iri: str) -> str:
+    """The readable part of an IRI: our own scheme undone, else what follows the last `#`, `/` or `:`."""
+    for scheme in (ENTITY, RELATION, DOCUMENT):
+        if iri.startswith(scheme):
+            return unquote(iri[len(scheme) :])
+    return unquote(re.split(r"[#/:]", iri.rstrip("#/"))[-1])
+
+
+def digest(*parts: str) -> str:
+    """The sha256 of the parts in hexadecimal; parts are length-prefixed, so ("ab", "c") and ("a", "bc") differ."""
+    h = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        h.update(len(data).to_bytes(8, "big"))
+        h.update(data)
+    return h.hexdigest()
+
+
+def vector_id(*parts: str) -> int:
+    """A stable id in [0, 2**63) for the long-term memory, from the first 63 bits of `digest`."""
+    return int(digest(*parts)[:16], 16) >> 1
+
+
+def fact_id(head: str, relation: str, tail: str) -> str:
+    """The id of a fact: 32 hexadecimal digits of the digest of its three terms."""
+    return digest(head, relation, tail)[:32]
