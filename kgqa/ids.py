@@ -10,13 +10,17 @@ DOCUMENT = "urn:kgqa:doc:"
 ASSERTED = "urn:kgqa:asserted"
 """The one graph that reasoning reads; every fact stands in it once, whatever the number of its supports."""
 
-# Characters that RFC 3987 forbids in an IRI, and "%" itself so that quoting can be undone. All others, accented
-# letters and spaces' neighbours alike, stay readable.
-_UNSAFE = re.compile(r"[\x00-\x20<>\"{}|\\^`%]")
+# Characters that RFC 3987 forbids in an IRI's path, and "%" itself so that quoting can be undone. All others, accented
+# letters among them, stay readable. Oxigraph refuses an IRI with any of these.
+_NONCHARACTERS = "".join(chr(plane + 0xFFFE) + chr(plane + 0xFFFF) for plane in range(0x10000, 0xF0000, 0x10000))
+_UNSAFE = re.compile(
+    r"[\x00-\x20<>\"{}|\\^`%#\[\]\x7f-\x9f\ud800-\uf8ff\ufdd0-\ufdef\ufff0-\uffff"
+    rf"\U000e0000-\U000e0fff\U000f0000-\U0010ffff{_NONCHARACTERS}]"
+)
 
 
 def _quote(name: str) -> str:
-    return _UNSAFE.sub(lambda match: quote(match.group(), safe=""), name)
+    return _UNSAFE.sub(lambda match: quote(match.group(), safe="", errors="replace"), name)
 
 
 def entity_iri(name: str) -> str:
