@@ -1,0 +1,105 @@
+"""The command `kgqa`: the pipelines under one name, from any folder, and what they say to a terminal."""
+
+import importlib
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata, util
+
+import rich
+from rich.console import Console
+
+OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: done; unforeseen error (with its traceback); refused with a message for the user; Ctrl-C."""
+
+STAGES = {
+    "extract": "documents or known facts into a knowledge base",
+    "index": "vectors of its entities, relations, facts and passages, for search",
+    "train": "a reasoner, from questions and their answers alone",
+    "answer": "a file of questions, with evidence",
+    "expand": "what is new, changed or gone, in one commit (extract and index of the difference)",
+}
+
+HELP = """kgqa: knowledge-graph question answering with proof
+
+usage: kgqa STAGE key=value ...
+
+{stages}
+
+Your own documents:
+  kgqa extract corpus=text corpus.path=docs/ kb=kb/mine
+  kgqa index   kb=kb/mine
+  kgqa train   kb=kb/mine qa=files qa.train=train.jsonl
+  kgqa answer  kb=kb/mine checkpoint=RUN/checkpoints/best questions=questions.txt out=answers.jsonl
+  kgqa expand  corpus.path=docs/ kb=kb/mine
+
+kgqa STAGE --help lists the keys of a stage; kgqa --version prints the version.
+Every run leaves its configuration, log, metrics and manifest under runs/<name>/<stage>-<time>/.
+Several runs in one go: kgqa train -m kb=kb/mine seed=1,2,3"""
+
+
+def console(*, stderr: bool = True) -> Console:
+    """Where words for people go: standard error, shared with progress bars; results go to standard output."""
+    if not stderr:
+        return Console()
+    if not rich.get_console().stderr:
+        rich.reconfigure(stderr=True)
+    return rich.get_console()
+
+
+def say(message: str, *, stderr: bool = True) -> None:
+    """Print a message as it stands: no markup, no wrapping."""
+    console(stderr=stderr).print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+class ConsoleHandler(logging.Handler):
+    """Log lines through the console that progress bars draw on, so that neither tears the other."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+            say(level + self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+def help_page(
+    name: str, about: str, needs: Mapping[str, str], example: str, *, config_name: str = "config"
+) -> str:
+    """What `kgqa NAME --help` prints: purpose, an example, the keys it needs, the choices, every key's default."""
+    from kgqa.config import describe
+
+    groups, defaults = describe(config_name)
+    lines = [about.strip(), "", "for example:", *(f"  {line}" for line in example.splitlines())]
+    lines += ["", "needs:", *(f"  {key}  {meaning}" for key, meaning in needs.items())]
+    lines += ["", "choices (group=NAME):", *(f"  {group}: {' | '.join(names)}" for group, names in groups.items())]
+    lines += ["", "keys and their defaults, with the default choices:"]
+    lines += [f"  {key}={'null' if value is None else value}" for key, value in defaults.items()]
+    return "\n".join([*lines, "", "The comments in conf/ say what each key is for; --cfg job prints the whole configuration."])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the stage that the first argument names with the rest; the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help", "help"):
+        width = max(map(len, STAGES))
+        say(HELP.format(stages="\n".join(f"  {n:{width}}  {s}" for n, s in STAGES.items())), stderr=False)
+        return OK if given else REFUSED
+    if given[0] in ("-V", "--version"):
+        say(f"kgqa {metadata.version('kgqa')}", stderr=False)
+        return OK
+    if given[0] not in STAGES:
+        say(f"error: kgqa has no stage {given[0]!r}; it has {', '.join(STAGES)}. `kgqa --help` shows examples")
+        return REFUSED
+    stage_main = importlib.import_module(f"{_pipelines()}.{given[0]}").main
+    code: int = stage_main(given[1:])
+    return code
+
+
+def _pipelines() -> str:
+    """The package of the pipelines: inside ours where it is installed, beside it in a clone that is not."""
+    return "kgqa.pipelines" if util.find_spec("kgqa.pipelines") else "pipelines"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
