@@ -105,6 +105,8 @@ class Question:
     topics: tuple[Topic, ...] = ()
     """Given topics (brackets in MetaQA); empty: entity linking finds them."""
     answers: tuple[str, ...] | None = None
+    kind: str = ""
+    """A label that figures are broken down by ("2-hop", "two topics"); the answers never depend on it."""
 
 
 @dataclass(frozen=True, slots=True)

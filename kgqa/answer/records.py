@@ -1,0 +1,87 @@
+"""Answers as JSON lines with stable fields, written so that the file is either complete or not there."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from kgqa.errors import InputError
+from kgqa.ids import name_of
+from kgqa.types import Answer, Candidate, Provenance, Step, Topic
+
+TextOf = Callable[[str], str]
+"""What a term is called."""
+
+
+def answer_record(answer: Answer, text_of: TextOf = name_of) -> dict[str, Any]:
+    """The line of one answer; `id question topics answers abstained reason paths sparql` keep their names."""
+    return {
+        "id": answer.question.question_id,
+        "question": answer.question.text,
+        "topics": [_topic(topic) for topic in answer.topics],
+        "answers": [_candidate(candidate) for candidate in answer.answers],
+        "abstained": answer.abstained,
+        "reason": answer.reason,
+        "paths": [[_step(step, text_of) for step in path] for path in answer.paths],
+        "sparql": answer.sparql,
+    }
+
+
+def write_answers(path: Path, answers: Iterable[Answer], *, text_of: TextOf = name_of) -> int:
+    """Write one line an answer, in order and as they come; `path` appears when all are written. Returns their number.
+
+    Raises InputError where `path` cannot be written; whatever was there before is then untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    num_written = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            for answer in answers:
+                file.write(json.dumps(answer_record(answer, text_of), ensure_ascii=False) + "\n")
+                num_written += 1
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; give out=FILE where there is room and leave") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return num_written
+
+
+def _topic(topic: Topic) -> dict[str, Any]:
+    """The entity that a mention is taken for; an unknown one keeps its text, with no IRI and score 0."""
+    best = topic.candidates[0] if topic.candidates else Candidate("", "", 0.0)
+    return {"text": topic.text, "iri": best.iri, "score": _round(best.score)}
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {"text": candidate.text, "iri": candidate.iri, "score": _round(candidate.score)}
+
+
+def _step(step: Step, text_of: TextOf) -> dict[str, Any]:
+    found = step.provenance or Provenance(doc_id="")
+    start, end = found.span
+    return {
+        "head": step.head,
+        "relation": step.relation,
+        "tail": step.tail,
+        "head_text": text_of(step.head),
+        "relation_text": text_of(step.relation),
+        "tail_text": text_of(step.tail),
+        "inverse": step.inverse,
+        "doc_id": found.doc_id,
+        "sentence": found.sentence,
+        "start": start,
+        "end": end,
+        "confidence": _round(found.confidence),
+    }
+
+
+def _round(score: float) -> float:
+    """Six digits: enough for every use, and the same on machines that differ in the last bit."""
+    return round(score, 6)
