@@ -1,7 +1,6 @@
 """What a run leaves behind: its resolved configuration, its metrics, and a manifest that says how it ended."""
 
 import json
-import os
 import platform
 import resource
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from kgqa.artifacts import code_version, write_json
 from kgqa.ids import digest
 
 _PACKAGES = ("kgqa", "torch", "numpy", "spacy", "rdflib", "pyoxigraph", "faiss-gpu", "faiss-cpu", "pytorch-lightning")
@@ -34,6 +34,7 @@ class RunFolder:
             "overrides": list(overrides),
             "config_sha256": digest(config),
             "seed": seed,
+            "code": code_version(),
             "python": platform.python_version(),
             "platform": platform.platform(),
             "packages": installed(),
@@ -63,9 +64,7 @@ class RunFolder:
         self._manifest["metrics"] = self._manifest.get("metrics", {}) | dict(metrics)
 
     def _write(self) -> None:
-        temporary = self.path / ".manifest.json.tmp"
-        temporary.write_text(json.dumps(self._manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, self.path / "manifest.json")
+        write_json(self.path / "manifest.json", self._manifest)
 
 
 def append_metrics(run_folder: Path, metrics: Mapping[str, Any]) -> None:
