@@ -63,9 +63,7 @@ class ConsoleHandler(logging.Handler):
             self.handleError(record)
 
 
-def help_page(
-    name: str, about: str, needs: Mapping[str, str], example: str, *, config_name: str = "config"
-) -> str:
+def help_page(name: str, about: str, needs: Mapping[str, str], example: str, *, config_name: str = "config") -> str:
     """What `kgqa NAME --help` prints: purpose, an example, the keys it needs, the choices, every key's default."""
     from kgqa.config import describe
 
@@ -75,7 +73,9 @@ def help_page(
     lines += ["", "choices (group=NAME):", *(f"  {group}: {' | '.join(names)}" for group, names in groups.items())]
     lines += ["", "keys and their defaults, with the default choices:"]
     lines += [f"  {key}={'null' if value is None else value}" for key, value in defaults.items()]
-    return "\n".join([*lines, "", "The comments in conf/ say what each key is for; --cfg job prints the whole configuration."])
+    return "\n".join(
+        [*lines, "", "The comments in conf/ say what each key is for; --cfg job prints the whole configuration."]
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -40,11 +43,17 @@ def config_dir() -> Path:
 
 
 @contextmanager
-def _hydra(search_path: Sequence[Path]) -> Iterator[list[str]]:
-    """Hydra initialised on our configuration; yields the overrides that add the user's own folders to its search."""
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        folders = ",".join(f"file://{folder.resolve()}" for folder in search_path)
-        yield [f"hydra.searchpath=[{folders}]"] if folders else []
+def _hydra(search_path: Sequence[Path]) -> Iterator[None]:
+    """Hydra initialised on our configuration and the user's own folders of group files (`--config-dir`)."""
+    path = create_config_search_path(str(config_dir()))
+    for folder in search_path:
+        if not folder.is_dir():
+            raise ConfigError(f"--config-dir {folder} is not a folder; give one that holds <group>/<option>.yaml")
+        path.prepend("command-line", f"file://{folder.resolve()}", SearchPathQuery(provider="schema"))
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):  # puts the global state back at the end
+        GlobalHydra.instance().clear()
+        Hydra.create_main_hydra2("kgqa", path)
+        yield
 
 
 def compose_config(
@@ -55,8 +64,8 @@ def compose_config(
     Raises ConfigError, with Hydra's message, where an override does not fit.
     """
     try:
-        with _hydra(search_path) as extra:
-            return compose(config_name, [*extra, *overrides])
+        with _hydra(search_path):
+            return compose(config_name, list(overrides))
     except HydraException as error:
         raise ConfigError(str(error)) from error
 
@@ -86,14 +95,14 @@ def check_overrides(
 
     `needs` maps the keys that must have a value to what they are; `example` is a command line that works.
     """
-    with _hydra(search_path) as extra:
+    with _hydra(search_path):
         parsed, errors = _parse(overrides)
         options = groups()
         choices = [o for o in parsed if o.key_or_group in options]
         values = [o for o in parsed if o.key_or_group not in options]
         errors += [message for o in choices for message in _check_choice(o, options[o.key_or_group])]
         try:
-            reference, given, found = _reference(config_name, extra, _combinations(choices, options), options)
+            reference, given, found = _reference(config_name, _combinations(choices, options), options)
         except HydraException as error:
             raise ConfigError(_report([*errors, str(error)], example)) from error
         errors += found + [message for o in values for message in _check_value(o, reference)]
@@ -161,10 +170,7 @@ def _combinations(choices: Sequence[Override], options: Mapping[str, Sequence[st
 
 
 def _reference(
-    config_name: str,
-    extra: Sequence[str],
-    combinations: Sequence[Mapping[str, str]],
-    options: Mapping[str, Sequence[str]],
+    config_name: str, combinations: Sequence[Mapping[str, str]], options: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, object], set[str], list[str]]:
     """The defaults of every key, the keys that experiment files set, and what is wrong in those files."""
     defaults: dict[str, object] = {}
@@ -172,14 +178,14 @@ def _reference(
     errors: list[str] = []
     for combination in combinations:
         asked = [f"{name}={choice}" for name, choice in combination.items()]
-        whole = compose(config_name, [*extra, *asked], return_hydra_config=True)
+        whole = compose(config_name, asked, return_hydra_config=True)
         chosen = {name: whole.hydra.runtime.choices.get(name) for name in options}
         actual = {key: value for key, value in flat(whole).items() if not key.startswith("hydra.")}
         experiment = chosen.pop(EXPERIMENT, None)
         base = actual
         if experiment is not None:
             plain = [f"{name}={choice}" for name, choice in chosen.items() if choice]
-            base = flat(compose(config_name, [*extra, *plain]))
+            base = flat(compose(config_name, plain))
         changed = {key: value for key, value in actual.items() if key not in base or base[key] != value}
         where = f"{EXPERIMENT}/{experiment}.yaml: "
         errors += [where + message for key, value in changed.items() for message in _check_key(key, value, base)]

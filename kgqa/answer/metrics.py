@@ -32,7 +32,7 @@ class Scores:
         return Scores(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Scores)})
 
     def report(self) -> dict[str, float]:
-        """Rates in [0, 1] by name, those that have a denominator; abstaining from an answerable question counts as wrong."""
+        """Rates in [0, 1] by name, where there is a denominator; abstaining from an answerable question is wrong."""
         rates: dict[str, float] = {"questions": self.num_answerable + self.num_unanswerable}
         if self.num_answerable:
             n = self.num_answerable

@@ -52,7 +52,9 @@ def read_questions(
         except ValueError as error:
             problem = Skipped(f"{path}:{number}", str(error))
             if strict:
-                raise InputError(f"{problem.path}: {problem.reason}; mend the line, or skip it with strict=false") from None
+                raise InputError(
+                    f"{problem.path}: {problem.reason}; mend the line, or skip it with strict=false"
+                ) from None
             problems.append(problem)
             continue
         num_read += 1
@@ -81,7 +83,9 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             with gzip.open(plain) if zipped else plain as file:
                 yield from enumerate(file, start=1)
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give a file of questions (JSONL, plain lines, MetaQA, PathQuestion)") from None
+        raise InputError(
+            f"{path} does not exist; give a file of questions (JSONL, plain lines, MetaQA, PathQuestion)"
+        ) from None
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot read {path}: {error}; unpack it and look, or restore it from a copy") from error
 

@@ -47,9 +47,10 @@ def write_answers(path: Path, answers: Iterable[Answer], *, text_of: TextOf = na
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; give out=FILE where there is room and leave") from error
+        raise InputError(f"cannot write {path}: {error}; give out=FILE where there is room and leave") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
     return num_written
 
 

@@ -1,0 +1,36 @@
+"""The command `kgqa`: help, unknown stages, and that it stays cheap to ask."""
+
+import subprocess
+import sys
+
+import pytest
+
+from kgqa.cli import STAGES, main
+
+
+def test_help_names_every_stage(capsys):
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"kgqa {name}" in shown for name in STAGES)
+
+
+def test_without_arguments_it_shows_help_and_refuses(capsys):
+    assert main([]) == 2
+    assert "usage" in capsys.readouterr().out
+
+
+def test_an_unknown_stage_is_refused(capsys):
+    assert main(["extrct"]) == 2
+    assert "no stage 'extrct'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_has_a_help_page_with_an_example(name, capsys):
+    assert main([name, "--help"]) == 0
+    assert f"kgqa {name} " in capsys.readouterr().out
+
+
+def test_importing_kgqa_loads_nothing_heavy():
+    code = "import sys, kgqa, kgqa.cli; print(*{'torch', 'faiss', 'spacy', 'rdflib', 'hydra'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
