@@ -118,12 +118,10 @@ def check_overrides(
 
 
 def flat(config: DictConfig | Mapping[str, Any], prefix: str = "") -> dict[str, object]:
-    """The leaves of a nested mapping by dotted key; an empty mapping counts as a leaf, interpolations stay as written."""
-    if isinstance(config, DictConfig):
-        container = OmegaConf.to_container(config, resolve=False)
-        config = container if isinstance(container, dict) else {}
+    """The leaves of a nested mapping by dotted key; an empty mapping is a leaf, interpolations stay as written."""
+    plain: Any = OmegaConf.to_container(config, resolve=False) if isinstance(config, DictConfig) else config
     leaves: dict[str, object] = {}
-    for name, value in config.items():
+    for name, value in plain.items():
         key = f"{prefix}{name}"
         if isinstance(value, Mapping) and value:
             leaves |= flat(value, f"{key}.")
