@@ -1,7 +1,5 @@
 """Write the sample's question and dialogue files from the authoring tables and the gold world.
 
-    python3 data/sample/authoring/build_questions.py
-
 Reads ../world.tsv, ../entities.tsv, questions.tsv and dialogues.tsv; writes ../questions/{train,dev,test}.jsonl
 and ../dialogues.jsonl. Nothing is written unless every row is sound; each mistake is reported with its line.
 
@@ -17,7 +15,9 @@ import re
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
+Row = dict[str, Any]
 HERE = Path(__file__).resolve().parent
 SPLITS = ("train", "dev", "test")
 REASONS = ("no such entity", "no such relation", "not in the knowledge base")
@@ -28,6 +28,9 @@ BRANCH = re.compile(r"(?P<topic>\S.*?)(?P<steps>(?: [<>~]\w+)+)")
 def rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """The rows of a tab-separated file with their line numbers."""
     header, *lines = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
+    for number, cells in enumerate(lines, 2):
+        if len(cells) != len(header):
+            sys.exit(f"{path.name}:{number}: {len(cells)} columns, not {len(header)}")
     return [(number, dict(zip(header, cells, strict=True))) for number, cells in enumerate(lines, 2)]
 
 
@@ -37,39 +40,31 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.edges: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.relations: set[str] = set()
-        self.names: dict[str, list[str]] = {}
-        for _, row in rows(folder / "entities.tsv"):
-            self.names[row["entity"]] = [row["entity"], *filter(None, row["aliases"].split("|"))]
+        entities = [row for _, row in rows(folder / "entities.tsv")]
+        self.names = {row["entity"]: [row["entity"], *filter(None, row["aliases"].split("|"))] for row in entities}
         for _, row in rows(folder / "world.tsv"):
-            head, relation, tail = row["head"], row["relation"], row["tail"]
-            self.relations.add(relation)
-            for name in (head, tail):
-                self.names.setdefault(name, [name])  # years
-            for sign, start, end in ((">", head, tail), ("<", tail, head)):
+            self.relations.add(relation := row["relation"])
+            for sign, start, end in ((">", row["head"], row["tail"]), ("<", row["tail"], row["head"])):
+                self.names.setdefault(start, [start])  # years
                 self.edges[start, sign + relation].add(end)
                 self.edges[start, "~" + relation].add(end)
         self.surfaces = {name.casefold() for names in self.names.values() for name in names}
 
     def follow(self, path: str) -> tuple[list[str], list[str], int]:
         """The answers, topics and hops of a path; ValueError if it is malformed."""
-        topics: list[str] = []
-        hops: list[int] = []
-        found: list[set[str]] = []
+        found: list[tuple[set[str], str, int]] = []
         for part in path.removesuffix(" -topic").split(" & "):
             match = BRANCH.fullmatch(part)
-            if match is None:
-                raise ValueError(f"malformed path: {part!r}")
-            topic, steps = match["topic"], match["steps"].split()
+            topic, steps = (match["topic"], match["steps"].split()) if match else ("", [])
             if topic not in self.names or not {step[1:] for step in steps} <= self.relations:
-                raise ValueError(f"unknown entity or relation: {part!r}")
+                raise ValueError(f"malformed path, unknown entity or unknown relation: {part!r}")
             nodes = {topic}
             for step in steps:
                 nodes = {end for node in nodes for end in self.edges.get((node, step), ())}
-            topics.append(topic)
-            hops.append(len(steps))
-            found.append(nodes)
-        answers = set.intersection(*found) - set(topics if path.endswith(" -topic") else ())
-        return sorted(answers), topics, max(hops)
+            found.append((nodes, topic, len(steps)))
+        ends, topics, hops = zip(*found, strict=True)
+        answers = set.intersection(*ends) - set(topics if path.endswith(" -topic") else ())
+        return sorted(answers), list(topics), max(hops)
 
 
 def wording(text: str, surfaces: list[str]) -> str:
@@ -79,88 +74,76 @@ def wording(text: str, surfaces: list[str]) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def question(world: World, row: dict[str, str]) -> dict[str, object]:
+def question(world: World, row: dict[str, str]) -> Row:
     """One row of questions.tsv as the object to write, without its id; ValueError if it is unsound."""
     text, kind, reason = row["question"], row["kind"], row["reason"]
     topics: list[dict[str, str | None]] = []
     for item in filter(None, row["topics"].split("|")):
         name, _, surface = item.partition("=")
         surface = surface or name
-        if surface not in text:
-            raise ValueError(f"surface not in question: {surface!r}")
-        if name and surface.casefold() not in [n.casefold() for n in world.names.get(name, [])]:
-            raise ValueError(f"{surface!r} is no name of {name!r}")
-        if not name and surface.casefold() in world.surfaces:
-            raise ValueError(f"{surface!r} is a known entity")
+        known = {other.casefold() for other in world.names.get(name, [])} if name else world.surfaces
+        if surface not in text or (surface.casefold() in known) != bool(name):
+            raise ValueError(f"{surface!r} is not in the question, or not a name of {name or 'something unknown'}")
         topics.append({"text": surface, "name": name or None})
     names = [topic["name"] for topic in topics]
     sound = (kind == "unanswerable") == (reason in REASONS) and (reason == REASONS[0]) == (None in names)
     if row["split"] not in SPLITS or not topics or not sound:
         raise ValueError(f"split, kind, reason or topics: {row['split']!r}, {kind!r}, {reason!r}, {names}")
     answers, starts, hops = world.follow(row["path"]) if row["path"] else ([], names, 0)
-    if (not row["path"]) != (reason in REASONS[:2]) or set(starts) != set(names):
-        raise ValueError(f"path and topics disagree: {row['path']!r}")
-    if kind not in ("unanswerable", "intersection" if " & " in row["path"] else f"{hops}-hop"):
-        raise ValueError(f"path is not of kind {kind!r}")
+    fits = kind in ("unanswerable", "intersection" if " & " in row["path"] else f"{hops}-hop")
+    if not fits or (not row["path"]) != (reason in REASONS[:2]) or set(starts) != set(names):
+        raise ValueError(f"kind {kind!r}, path and topics disagree: {row['path']!r}")
     if int(row["hops"]) != hops or len(answers) > MAX_ANSWERS or bool(answers) == (kind == "unanswerable"):
         raise ValueError(f"{len(answers)} answers, {hops} hops for kind {kind!r}, hops {row['hops']}")
-    done = {"question": text, "answers": answers, "hops": hops, "kind": kind, "topics": topics, "path": row["path"]}
-    return done | ({"reason": reason} if reason else {})
+    made = {"question": text, "answers": answers, "hops": hops, "kind": kind, "topics": topics, "path": row["path"]}
+    return made | ({"reason": reason} if reason else {})
 
 
-def write(path: Path, objects: list[dict[str, object]]) -> None:
-    """One JSON object a line."""
-    path.write_text("".join(json.dumps(o, ensure_ascii=False) + "\n" for o in objects), encoding="utf-8")
+def dialogue_turn(world: World, row: dict[str, str]) -> tuple[Row, list[str]]:
+    """One row of dialogues.tsv as the turn to write, and the topics' surfaces; ValueError if it is unsound."""
+    text, (answers, starts, _) = row["standalone"], world.follow(row["path"])
+    surfaces = [[name for name in world.names[topic] if name.casefold() in text.casefold()] for topic in starts]
+    sound = row["split"] in {*SPLITS} & {*row["dialogue"].split("-")} and 0 < len(answers) <= MAX_ANSWERS
+    if not sound or not all(surfaces):
+        raise ValueError(f"bad split, {len(answers)} answers, or a topic's name not in the standalone: {starts}")
+    return {"question": row["question"], "standalone": text, "answers": answers, "path": row["path"]}, sum(surfaces, [])
 
 
-def main() -> int:
-    """Check everything, then write everything; 1 if anything is wrong."""
+def main() -> None:
+    """Check everything, then write everything; exit with the mistakes if there are any."""
     world, errors = World(HERE.parent), []
     seen: dict[str, tuple[str, str]] = {}  # wording -> its split and place
-    out: dict[str, list[dict[str, object]]] = {split: [] for split in SPLITS}
-    dialogues: dict[str, dict[str, str]] = {}
-    turns: dict[str, list[dict[str, object]]] = defaultdict(list)
-
-    def check_leak(split: str, place: str, text: str, surfaces: list[str]) -> None:
-        key = wording(text, surfaces)
-        other, where = seen.setdefault(key, (split, place))
-        if other != split and "test" in (other, split):
-            raise ValueError(f"the wording is also that of {where}: {key!r}")
-
-    for number, row in rows(HERE / "questions.tsv"):
-        place, split = f"questions.tsv:{number}", row["split"]
+    out: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    turns: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    texts: set[str] = set()
+    for table, number, row in [(t, *line) for t in ("questions.tsv", "dialogues.tsv") for line in rows(HERE / t)]:
+        place, split = f"{table}:{number}", row["split"]
         try:
-            made = question(world, row)
-            check_leak(split, place, row["question"], [topic["text"] for topic in made["topics"]])
-            if any(row["question"].casefold() == str(other["question"]).casefold() for o in out.values() for other in o):
-                raise ValueError("the question is there twice")
-            out[split].append({"id": f"{split}-{len(out[split]) + 1:04d}"} | made)
-        except (ValueError, KeyError, TypeError) as error:
-            errors.append(f"{place}: {error}")
-    for number, row in rows(HERE / "dialogues.tsv"):
-        place, split, text = f"dialogues.tsv:{number}", row["split"], row["standalone"]
-        try:
-            answers, starts, _ = world.follow(row["path"])
-            surfaces = [s for t in starts for s in world.names[t] if s.casefold() in text.casefold()]
-            missing = [t for t in starts if not any(s in surfaces for s in world.names[t])]
-            dialogue = dialogues.setdefault(row["dialogue"], {"id": row["dialogue"], "split": split})
-            if missing or not 0 < len(answers) <= MAX_ANSWERS or split not in SPLITS or dialogue["split"] != split:
-                raise ValueError(f"split, {len(answers)} answers, or topics not in the standalone: {missing}")
-            check_leak(split, place, text, surfaces)
-            turn = {"question": row["question"], "standalone": text, "answers": answers, "path": row["path"]}
-            turns[row["dialogue"]].append(turn)
+            if table == "questions.tsv":
+                made = question(world, row)
+                text, surfaces = row["question"], [str(topic["text"]) for topic in made["topics"]]
+                if text.casefold() in texts:
+                    raise ValueError(f"the question is there twice: {text!r}")
+                texts.add(text.casefold())
+                out[split].append({"id": f"{split}-{len(out[split]) + 1:04d}"} | made)
+            else:
+                text, (made, surfaces) = row["standalone"], dialogue_turn(world, row)
+                turns[row["dialogue"], split].append(made)
+            other, where = seen.setdefault(wording(text, surfaces), (split, place))
+            if other != split and "test" in (other, split):
+                raise ValueError(f"the wording is also that of {where}: {text!r}")
         except (ValueError, KeyError) as error:
             errors.append(f"{place}: {error}")
-    errors += [f"{name}: {len(found)} turns" for name, found in turns.items() if not 3 <= len(found) <= 6]
+    errors += [f"{name}: {len(found)} turns" for (name, _), found in turns.items() if not 3 <= len(found) <= 6]
     if errors:
-        print(*errors, sep="\n", file=sys.stderr)
-        return 1
+        sys.exit("\n".join(errors))
+    files = {f"questions/{split}.jsonl": objects for split, objects in out.items()}
+    files["dialogues.jsonl"] = [{"id": name, "split": split, "turns": t} for (name, split), t in turns.items()]
     (HERE.parent / "questions").mkdir(exist_ok=True)
-    for split in SPLITS:
-        write(HERE.parent / "questions" / f"{split}.jsonl", out[split])
-    write(HERE.parent / "dialogues.jsonl", [d | {"turns": turns[name]} for name, d in dialogues.items()])
-    return 0
+    for file, objects in files.items():
+        text = "".join(json.dumps(made, ensure_ascii=False) + "\n" for made in objects)
+        (HERE.parent / file).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

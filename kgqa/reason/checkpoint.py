@@ -1,0 +1,110 @@
+"""A trained reasoner on disk: `reasoner.safetensors` (weights) beside `reasoner.json` (sizes, encoder, thresholds)."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from kgqa.artifacts import write_atomic
+from kgqa.errors import ModelError
+from kgqa.reason.encoder import FrozenTokens, HashedTokens, TokenEncoder
+from kgqa.reason.reasoner import Reasoner
+
+FORMAT = 1
+WEIGHTS, SETTINGS = "reasoner.safetensors", "reasoner.json"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """Which token encoder: `kind` minilm | transformer | hf; `model` is a name or path for hf."""
+
+    kind: str = "transformer"
+    model: str | None = None
+    width: int = 128
+    num_buckets: int = 8192
+
+    def build(self) -> TokenEncoder:
+        """The token encoder; ModelError where its package is not installed."""
+        if self.kind == "transformer":
+            return HashedTokens(width=self.width, num_buckets=self.num_buckets)
+        from kgqa.memory import embedder
+
+        if self.kind == "minilm":
+            tokenizer, model = embedder.load_minilm()
+            return FrozenTokens(tokenizer, model, name="minilm")
+        if self.kind == "hf" and self.model:
+            tokenizer, model = embedder.load_hf(self.model)
+            return FrozenTokens(tokenizer, model, name=f"hf:{self.model}")
+        raise ModelError(f"no token encoder {self.kind!r} (model {self.model!r}); use encoder=minilm|transformer|hf")
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonerSettings:
+    """Everything that is needed to build the reasoner again; defaults and reasons stand in conf/reasoner."""
+
+    encoder: EncoderSettings
+    sizes: dict[str, Any]
+    """Keyword arguments of `Reasoner`."""
+    abstain_below: float = 0.0
+    """An answer set whose best answer has a lower weight is not given."""
+
+    def build(self) -> Reasoner:
+        try:
+            return Reasoner(self.encoder.build(), **self.sizes)
+        except TypeError as error:
+            raise ModelError(f"the checkpoint's sizes do not fit this version's reasoner: {error}; train again") from error
+
+
+def save(reasoner: Reasoner, settings: ReasonerSettings, folder: Path, *, about: dict[str, Any]) -> None:
+    """Write weights and settings; `about` (data, scores, knowledge base) is kept with them for the reader."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{WEIGHTS}.part"
+    save_file({name: tensor.contiguous() for name, tensor in reasoner.state_dict().items()}, part)
+    part.replace(folder / WEIGHTS)
+    document = {"format": FORMAT, **asdict(settings), "about": about}
+    write_atomic(folder / SETTINGS, json.dumps(document, indent=2, ensure_ascii=False).encode())
+
+
+def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerSettings]:
+    """The reasoner of a checkpoint folder (or of any file in it), in evaluation mode.
+
+    Errors: ModelError where there is none, where it is of a newer format, or trained with another encoder than the one
+    asked for.
+    """
+    folder = path if path.is_dir() else path.parent
+    try:
+        document = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        if document["format"] > FORMAT:
+            raise ModelError(f"{folder} has format {document['format']}, this version reads up to {FORMAT}; update kgqa")
+        settings = ReasonerSettings(
+            EncoderSettings(**document["encoder"]), document["sizes"], float(document["abstain_below"])
+        )
+    except FileNotFoundError as error:
+        raise ModelError(f"no reasoner in {folder} ({SETTINGS} is missing); run pipelines.train") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder / SETTINGS} cannot be read: {error!r}; run pipelines.train again") from error
+    if encoder is not None and encoder != settings.encoder.kind:
+        raise ModelError(
+            f"{folder} was trained with encoder {settings.encoder.kind!r}, not {encoder!r}; "
+            f"use encoder={settings.encoder.kind} or train again"
+        )
+    reasoner = settings.build()
+    _load_weights(reasoner, folder / WEIGHTS)
+    return reasoner.eval(), settings
+
+
+def with_threshold(settings: ReasonerSettings, abstain_below: float) -> ReasonerSettings:
+    """The same settings, calibrated."""
+    return replace(settings, abstain_below=abstain_below)
+
+
+def _load_weights(reasoner: nn.Module, path: Path) -> None:
+    try:
+        reasoner.load_state_dict(load_file(path))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelError(f"{path} does not hold this reasoner's weights: {error}") from error
+    except Exception as error:  # safetensors raises its own type, without a public name in all versions
+        raise ModelError(f"{path} is damaged: {error}; train again or restore it") from error

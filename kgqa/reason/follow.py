@@ -1,0 +1,73 @@
+"""One hop: move the weight of every entity along the edges, all questions of a batch at once.
+
+The graph is fixed while a batch runs, so the gather that autograd would keep for every edge (edges x batch floats) is
+recomputed in the backward pass instead: memory stays at one chunk of edges, and the chunk stays in the cache.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kgqa.graph.subgraph import TripleTable
+
+CHUNK = 16_384
+"""Edges handled at a time: 4 MB at 64 questions, about a core's L2 cache."""
+
+
+class EdgeIndex(NamedTuple):
+    """Every triple in both directions, sorted by where it leads. Relation r walked backward is `num_relations + r`."""
+
+    source: Tensor  # [F] int64 entity
+    relation: Tensor  # [F] int64 in [0, 2R)
+    target: Tensor  # [F] int64 entity, ascending
+    num_entities: int
+    num_relations: int
+
+
+def edge_index(table: TripleTable) -> EdgeIndex:
+    """The edges of `table`, F = twice its triples."""
+    num_relations = len(table.relation_terms)
+    source = np.concatenate([table.heads, table.tails])
+    target = np.concatenate([table.tails, table.heads])
+    relation = np.concatenate([table.relations, table.relations + num_relations])
+    order = np.lexsort((relation, target))
+    arrays = (torch.from_numpy(np.ascontiguousarray(a[order], dtype=np.int64)) for a in (source, relation, target))
+    return EdgeIndex(*arrays, len(table.entities), num_relations)
+
+
+class _Follow(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, relation_weights: Tensor, edges: EdgeIndex) -> Tensor:
+        ctx.save_for_backward(weights, relation_weights)
+        ctx.edges = edges
+        reached = torch.zeros_like(weights)
+        for source, relation, target in _chunks(edges):
+            # x_t[v] = sum_{(u, r, v)} x_{t-1}[u] w_t[r]
+            reached.index_add_(0, target, weights.index_select(0, source).mul_(relation_weights.index_select(0, relation)))
+        return reached
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        weights, relation_weights = ctx.saved_tensors
+        grad_weights = torch.zeros_like(weights) if ctx.needs_input_grad[0] else None
+        grad_relations = torch.zeros_like(relation_weights)
+        for source, relation, target in _chunks(ctx.edges):
+            arriving = gradients[0].index_select(0, target)
+            grad_relations.index_add_(0, relation, weights.index_select(0, source).mul_(arriving))
+            if grad_weights is not None:
+                grad_weights.index_add_(0, source, arriving.mul_(relation_weights.index_select(0, relation)))
+        return grad_weights, grad_relations, None
+
+
+def _chunks(edges: EdgeIndex) -> "zip[tuple[Tensor, Tensor, Tensor]]":
+    return zip(
+        edges.source.split(CHUNK), edges.relation.split(CHUNK), edges.target.split(CHUNK), strict=True
+    )
+
+
+def follow(weights: Tensor, relation_weights: Tensor, edges: EdgeIndex) -> Tensor:
+    """Entity weights after one hop: `[E, B], [2R, B] -> [E, B]`; several paths into an entity add up."""
+    reached: Tensor = _Follow.apply(weights, relation_weights, edges)  # type: ignore[no-untyped-call]
+    return reached
