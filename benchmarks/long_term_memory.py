@@ -1,0 +1,124 @@
+"""The long-term memory: build, add, remove, open, search, recall and memory, beside bare FAISS in the same run.
+
+    python -m benchmarks.long_term_memory --sizes 10000 100000 --kind ivf
+
+Vectors are a mixture of as many directions as there are hundreds of rows, 384 wide: clustered as text vectors are
+(uniform ones have no neighbours worth finding). Each size runs in a process of its own, so that its peak is its own.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from kgqa.memory.index import IndexOptions, build_index, finder
+from kgqa.memory.long_term import LongTermMemory, MemoryRefs, apply_delta
+
+WIDTH, BATCH, K, CHANGED = 384, 256, 10, 1000
+COLUMNS = (
+    "vectors", "build s", f"add {CHANGED:,} s", "% of build", f"remove {CHANGED:,} ms", "open ms", f"search {BATCH} ms",
+    "bare FAISS ms", "ratio", f"recall@{K}", "after changes", "peak / vectors",
+)  # fmt: skip
+
+
+def sample(num: int, seed: int, num_centres: int) -> np.ndarray:
+    """[num, WIDTH] float32: noise around shared centres, at a distance like that between texts on one subject."""
+    centres = np.random.default_rng(7).standard_normal((num_centres, WIDTH), dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((num, WIDTH), dtype=np.float32)
+    for start in range(0, num, 65_536):  # in blocks, so that the peak is the memory's and not the benchmark's
+        block = vectors[start : start + 65_536]
+        block *= 0.8
+        block += centres[rng.integers(0, num_centres, len(block))]
+    return vectors
+
+
+def timed(work) -> tuple[float, object]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def best_of(work, times: int = 3) -> float:
+    return min(timed(work)[0] for _ in range(times))
+
+
+def peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def recall(memory: LongTermMemory, exact: LongTermMemory, queries: np.ndarray) -> float:
+    expected, found = exact.search(queries, K)[1], memory.search(queries, K)[1]
+    return float(np.mean([len(set(a) & set(b)) / K for a, b in zip(expected.tolist(), found.tolist(), strict=True)]))
+
+
+def delta(folder: Path, refs: MemoryRefs, number: int, ids: np.ndarray, vectors: np.ndarray, options, remove=()):
+    items = [(f"urn:{i}", "") for i in ids.tolist()]
+    return apply_delta(
+        folder, refs, generation=f"gen-{number}", add_ids=ids, add_vectors=vectors, add_items=items, remove_ids=remove,
+        options=options,
+    )  # fmt: skip
+
+
+def measure(num: int, options: IndexOptions) -> list[str]:
+    """One row of the table."""
+    num_centres = num // 100
+    before = peak_bytes()
+    vectors = sample(num, 0, num_centres)
+    queries = sample(BATCH, 1, num_centres)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder, exact = Path(name), IndexOptions("flat")
+        build, refs = timed(lambda: delta(folder, MemoryRefs(WIDTH, "b"), 1, np.arange(num), vectors, options))
+        peak = (peak_bytes() - before) / vectors.nbytes
+        del vectors
+        more = sample(CHANGED, 2, num_centres)
+        add, added = timed(lambda: delta(folder, refs, 2, np.arange(num, num + CHANGED), more, options))
+        gone = np.random.default_rng(3).choice(num, CHANGED, replace=False)
+        remove, changed = timed(lambda: delta(folder, added, 3, np.arange(0), more[:0], options, gone))
+        opened, memory = timed(lambda: LongTermMemory.open(folder, refs, device="cpu", options=options))
+        memory.search(queries, K)  # loads
+        bare = finder(memory.segments[0].vectors, build_index(memory.segments[0].vectors, options), options)
+        ours, theirs = best_of(lambda: memory.search(queries, K)), best_of(lambda: bare(queries, K))
+        first = recall(memory, LongTermMemory.open(folder, refs, device="cpu", options=exact), queries)
+        after = recall(
+            LongTermMemory.open(folder, changed, device="cpu", options=options),
+            LongTermMemory.open(folder, changed, device="cpu", options=exact),
+            queries,
+        )
+    return [
+        f"{num:,}", f"{build:.1f}", f"{add:.3f}", f"{100 * add / build:.2f}", f"{1000 * remove:.0f}",
+        f"{1000 * opened:.0f}", f"{1000 * ours:.0f}", f"{1000 * theirs:.0f}", f"{ours / theirs:.2f}", f"{first:.4f}",
+        f"{after:.4f}", f"{peak:.2f}",
+    ]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--kind", default="ivf", choices=["flat", "ivf", "hnsw"])
+    parser.add_argument("--min-rows", type=int, default=IndexOptions().min_rows)
+    parser.add_argument("--probes", type=int, default=IndexOptions().probes)
+    parser.add_argument("--row", action="store_true", help="print one row, of the first size, and nothing else")
+    args = parser.parse_args()
+    if args.row:
+        options = IndexOptions(args.kind, min_rows=args.min_rows, probes=args.probes)
+        print("\t".join(measure(args.sizes[0], options)))
+        return
+    table = Table(*COLUMNS, title=f"long-term memory, {args.kind} from {args.min_rows:,} rows, width {WIDTH}")
+    for size in args.sizes:
+        command = [sys.executable, "-m", "benchmarks.long_term_memory", "--row", "--sizes", str(size)]
+        command += ["--kind", args.kind, "--min-rows", str(args.min_rows), "--probes", str(args.probes)]
+        table.add_row(*subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().split("\t"))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
