@@ -1,0 +1,263 @@
+"""Who does what to whom: grammatical roles of verbs and nouns over Universal Dependencies, voice already undone.
+
+Every function gives *tiers*: lists of tokens, the most trusted first. Tier 0 follows the arcs of the parse; later
+tiers follow the order of the words, because a small parser attaches one arc in five wrongly while prepositions,
+commas and neighbours can be relied on. The caller takes the first tier that holds something of the right type.
+"""
+
+from kgqa.text.nlp import Parse
+
+Tiers = list[list[int]]
+
+_BE = frozenset("is are was were be been being 's am".split())
+_HAVE = frozenset("has have had having 've".split())
+_NOMINAL = frozenset({"NOUN", "PROPN", "PRON", "NUM", "X", "SYM"})
+_MODIFIERS = frozenset({"DET", "ADJ", "NUM", "ADV", "PART"})
+_SUBJECTS = ("nsubj", "nsubj:pass", "nsubj:outer")
+_OBLIQUE = frozenset({"obl", "nmod", "obl:agent", "obl:tmod", "nmod:tmod", "obl:npmod", "obl:unmarked", "nmod:unmarked"})
+_BECOMING = frozenset(
+    "become became becoming becomes remain remained remains appointed elected named made chosen worked served serving "
+    "acted working serves works".split()
+)
+_REACH = 25
+"""How many words after a verb its prepositional phrases are looked for."""
+
+
+def passive(parse: Parse, verb: int) -> bool:
+    """Whether the verb's subject (or the noun it modifies) undergoes it."""
+    if parse.tags[verb] == "VBG" or parse.lower[verb].endswith("ing"):
+        return False
+    token = verb - 1
+    while token >= 0 and verb - token < 4 and parse.pos[token] in {"ADV", "AUX", "PART"}:
+        if parse.lower[token] in _BE:
+            return True
+        if parse.lower[token] in _HAVE:
+            return False
+        token -= 1
+    if verb + 1 < len(parse.words) and parse.lower[verb + 1] == "by":
+        return True
+    if parse.with_dep(verb, "aux:pass", "nsubj:pass"):
+        return True
+    if parse.tags[verb] in {"VBD", "VBZ", "VBP", "VB"}:
+        head = parse.heads[verb]
+        inherits = parse.deps[verb] == "conj" and head != verb and not parse.with_dep(verb, *_SUBJECTS)
+        return inherits and parse.tags[verb] == "VBD" and parse.tags[head] == "VBN" and passive(parse, head)
+    return not parse.with_dep(verb, "obj", "nsubj")
+
+
+def subject(parse: Parse, verb: int, depth: int = 0) -> list[int]:
+    """The subject by arcs: the verb's own, the noun it modifies, or that of the verb it is coordinated with."""
+    if own := parse.with_dep(verb, *_SUBJECTS):
+        return own[:1]
+    head, dep = parse.heads[verb], parse.deps[verb]
+    if head == verb or depth > 3:
+        return []
+    if dep in {"acl", "amod"} and parse.pos[head] in _NOMINAL:
+        return [head]
+    if dep in {"conj", "xcomp", "advcl", "parataxis"} and parse.pos[head] in {"VERB", "AUX", "NOUN", "ADJ", "PROPN"}:
+        return subject(parse, head, depth + 1)
+    return []
+
+
+def subjects(parse: Parse, verb: int) -> Tiers:
+    """Tier 0 by arcs, tier 1 the nearest nominals before the verb that no preposition introduces."""
+    return [subject(parse, verb), _nominals_before(parse, verb)]
+
+
+def _nominals_before(parse: Parse, verb: int) -> list[int]:
+    start, _ = parse.sentences[parse.sentence_of[verb]]
+    for token in range(verb - 1, start - 1, -1):
+        if parse.pos[token] == "VERB" and parse.tags[token] not in {"VBG", "VBN"}:
+            return []
+        if parse.pos[token] in {"NOUN", "PROPN", "PRON"} and not introduced(parse, token):
+            return [token]
+    return []
+
+
+def introduced(parse: Parse, token: int) -> str:
+    """The preposition that introduces the noun phrase ending at `token`, looking back over its modifiers; or ""."""
+    start, _ = parse.sentences[parse.sentence_of[token]]
+    place = token - 1
+    while place >= start and (parse.pos[place] in _MODIFIERS or parse.pos[place] in {"PROPN", "NOUN"}):
+        place -= 1
+    return parse.lower[place] if place >= start and parse.pos[place] == "ADP" else ""
+
+
+def objects(parse: Parse, verb: int) -> Tiers:
+    """What an active verb is done to: its object, the antecedent of an object relative, the nominal right after."""
+    by_arc = parse.with_dep(verb, "obj", "iobj")
+    head = parse.heads[verb]
+    if not by_arc and parse.deps[verb] in {"acl:relcl", "advcl:relcl"} and parse.pos[head] in _NOMINAL:
+        own = subject(parse, verb)
+        if own and parse.lower[own[0]] not in {"who", "which", "that"}:
+            by_arc = [head]
+    return [by_arc, _nominal_after(parse, verb)]
+
+
+def _nominal_after(parse: Parse, token: int) -> list[int]:
+    """The head of the noun phrase that follows directly."""
+    _, end = parse.sentences[parse.sentence_of[token]]
+    found: list[int] = []
+    for place in range(token + 1, end):
+        if parse.pos[place] in _NOMINAL:
+            found = [place]
+            if parse.pos[place] == "PROPN":
+                break
+        elif found or not (parse.pos[place] in _MODIFIERS or parse.words[place] == '"'):
+            break
+    return found
+
+
+def agents(parse: Parse, verb: int) -> Tiers:
+    """Who does it: the subject of an active verb, the by-phrase of a passive one."""
+    if not passive(parse, verb):
+        return subjects(parse, verb)
+    return prepositional(parse, verb, frozenset({"by"}))
+
+
+def patients(parse: Parse, verb: int) -> Tiers:
+    """Whom it is done to: the object of an active verb, the subject of a passive one."""
+    return subjects(parse, verb) if passive(parse, verb) else objects(parse, verb)
+
+
+def prepositional(parse: Parse, trigger: int, prepositions: frozenset[str]) -> Tiers:
+    """The nouns that `trigger` takes with one of the prepositions: its own, its object's, then those that follow."""
+    own = _with_case(parse, trigger, prepositions)
+    if "in" in prepositions or "at" in prepositions:
+        own += [child for child in parse.children[trigger] if parse.lower[child] in {"there", "where"}]
+    nested = [
+        token
+        for child in parse.children[trigger]
+        if parse.deps[child] in {"obj", "obl", "nmod", "xcomp", "conj", "advmod", "appos"} and child > trigger
+        for token in _with_case(parse, child, prepositions)
+    ]
+    return [own, nested, _phrases_after(parse, trigger, prepositions)]
+
+
+def _with_case(parse: Parse, trigger: int, prepositions: frozenset[str]) -> list[int]:
+    return [
+        child
+        for child in parse.children[trigger]
+        if parse.deps[child] in _OBLIQUE
+        and any(parse.deps[mark] in {"case", "mark"} and parse.lower[mark] in prepositions for mark in parse.children[child])
+    ]
+
+
+def _phrases_after(parse: Parse, trigger: int, prepositions: frozenset[str]) -> list[int]:
+    """Heads of the phrases after the trigger with these prepositions, up to the next clause."""
+    _, end = parse.sentences[parse.sentence_of[trigger]]
+    found: list[int] = []
+    for token in range(trigger + 1, min(end, trigger + _REACH)):
+        if parse.words[token] in {";", ":"} or _starts_clause(parse, token):
+            break
+        if parse.lower[token] in prepositions and parse.pos[token] in {"ADP", "SCONJ", "PART", "ADV"}:
+            found.extend(_nominal_after(parse, token)[:1])
+    return found
+
+
+def _starts_clause(parse: Parse, token: int) -> bool:
+    """A finite verb with a subject of its own, or a relative pronoun as subject, ends the reach of what came before."""
+    if parse.lower[token] in {"who", "which", "whose", "where", "when", "while", "because", "although"}:
+        return True
+    return parse.pos[token] == "VERB" and parse.tags[token] in {"VBD", "VBZ", "VBP"}
+
+
+def denoted(parse: Parse, noun: int) -> Tiers:
+    """What a noun says what it is of: "X, a STUDENT of Y", "X was the AUTHOR", "served as DIRECTOR", "her HUSBAND X"."""
+    head, dep = parse.heads[noun], parse.deps[noun]
+    found = [child for child in parse.children[noun] if parse.deps[child] == "appos" and child > noun]
+    copula = parse.with_dep(noun, "cop")
+    if copula:
+        found = subject(parse, noun) or found
+    elif dep == "appos":
+        found = [head, *found]
+    elif dep in {"nmod:desc", "compound"} and head > noun and parse.pos[head] == "PROPN":
+        found = [head]
+    elif dep in _SUBJECTS and parse.with_dep(head, "cop") and parse.pos[head] in {"PROPN", "PRON"}:
+        found = [head]
+    elif parse.lower[head] in _BECOMING and dep in {"xcomp", "obj", "obl", "nmod"} and head < noun:
+        found = subject(parse, head)
+    elif dep == "conj" and head < noun and not found:
+        return denoted(parse, head)
+    return [found, _neighbour(parse, noun)]
+
+
+def denoted_or_itself(parse: Parse, noun: int) -> Tiers:
+    """As `denoted`; where nothing is said, the noun itself, to be resolved like "the author" elsewhere."""
+    return [*denoted(parse, noun), [noun]]
+
+
+def _neighbour(parse: Parse, noun: int) -> list[int]:
+    """By word order: the name right after the noun, or the one before a comma or a form of "be" or "become"."""
+    start, end = parse.sentences[parse.sentence_of[noun]]
+    after = noun + 1
+    if after < end and parse.pos[after] == "PROPN":
+        return [after]
+    before = noun - 1
+    while before > start and (parse.pos[before] in {"ADJ", "DET", "NUM", "ADV", "PROPN"} or parse.deps[before] == "compound"):
+        before -= 1
+    if before > start and parse.words[before] == ",":
+        return [before - 1] if parse.pos[before - 1] in {"PROPN", "NOUN"} else []
+    if before > start and parse.lower[before] == "as":
+        before -= 1
+        while before > start and parse.pos[before] not in {"VERB", "AUX"}:
+            before -= 1
+    if before > start and (parse.lower[before] in _BE or parse.lower[before] in _BECOMING):
+        return subject(parse, before) or _nominals_before(parse, before)
+    return []
+
+
+def owners(parse: Parse, noun: int) -> Tiers:
+    """Whose it is: "HER husband", "RUTHERFORD's student"."""
+    place = noun - 1
+    while place > 0 and (parse.pos[place] in {"ADJ", "NUM"} or parse.deps[place] in {"compound", "amod"}):
+        place -= 1
+    before: list[int] = []
+    if place > 0 and parse.lower[place] in {"'s", "'"}:
+        before = [place - 1]
+    elif place >= 0 and parse.lower[place] in {"his", "her", "its", "their", "whose"}:
+        before = [place]
+    return [parse.with_dep(noun, "nmod:poss"), before]
+
+
+_DOUBT_VERBS = frozenset(
+    "rumour rumor rumoured rumored allege alleged allegedly claim claimed claims suspect suspected imagine imagined "
+    "speculate speculated deny denied denies doubt doubted dispute disputed hoax".split()
+)
+_DOUBT_ADVERBS = frozenset("reportedly allegedly supposedly purportedly rumoredly not never n't hardly nearly almost".split())
+_UNREAL = frozenset(
+    "try tried tries hope hoped want wanted wish wished plan planned fail failed refuse refused decline declined intend "
+    "intended attempt attempted expect expected offer offered aim aimed dream dreamed dreamt unable".split()
+)
+_MODALS = frozenset("could might may should must can would".split())
+
+
+def denied(parse: Parse, trigger: int) -> bool:
+    """Whether the sentence does not assert what the trigger says: negation, hearsay, wishes, conditions, questions."""
+    start, end = parse.sentences[parse.sentence_of[trigger]]
+    if parse.words[end - 1] == "?" and (parse.pos[start] == "AUX" or parse.tags[start] in {"WP", "WRB", "WDT"}):
+        return True
+    token, seen = trigger, 0
+    while seen < 5:
+        if _doubted_at(parse, token, is_trigger=token == trigger):
+            return True
+        head = parse.heads[token]
+        if head == token:
+            return False
+        if parse.deps[token] in {"xcomp", "ccomp", "csubj", "csubj:pass"} and parse.lower[head] in _UNREAL | _DOUBT_VERBS:
+            return True
+        if parse.deps[token] not in {"xcomp", "ccomp", "csubj", "csubj:pass", "aux", "cop", "obl", "obj"}:
+            return False
+        token, seen = head, seen + 1
+    return False
+
+
+def _doubted_at(parse: Parse, token: int, *, is_trigger: bool) -> bool:
+    if not is_trigger and parse.pos[token] not in {"VERB", "AUX"}:
+        return False
+    marks = {parse.lower[child] for child in parse.children[token] if child < token or parse.deps[child] == "advmod"}
+    before = parse.lower[max(0, token - 3) : token]
+    if marks & _DOUBT_ADVERBS or "if" in marks or "whether" in marks or {"not", "never", "n't"}.intersection(before[-2:]):
+        return not {"only", "just"}.intersection(parse.lower[max(0, token - 3) : token + 3])
+    modal = _MODALS.intersection(before)
+    return bool(modal) and (modal != {"would"} or "have" in before) and parse.pos[token] in {"VERB", "AUX"}

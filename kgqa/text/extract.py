@@ -1,0 +1,195 @@
+"""Documents in, mentions and facts out. What a document yields depends on that document alone.
+
+Paragraphs are parsed one by one, so a document's length never matters; what is known of names and pronouns is settled
+window by window (a window is the whole document unless it is a book).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from spacy.language import Language
+
+from kgqa.ids import digest, entity_iri, relation_iri
+from kgqa.text import coreference, mentions, nlp, reader
+from kgqa.text.coreference import Resolver
+from kgqa.text.entities import Entity
+from kgqa.text.lexicon import LEXICON, Lexicon, lexicon
+from kgqa.text.mentions import Spot
+from kgqa.text.nlp import Parse
+from kgqa.text.patterns import PATTERNS, load_patterns
+from kgqa.text.relations import Candidate, Matcher
+from kgqa.types import Document, Fact, Mention, Passage, Provenance
+
+WINDOW_CHARACTERS = 1_000_000
+"""Names and pronouns are resolved within this much text at a time: some 400 pages, a gigabyte of parses at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What one document yields."""
+
+    document: Document
+    passages: tuple[Passage, ...]
+    mentions: tuple[Mention, ...]
+    facts: tuple[Fact, ...]
+    aliases: tuple[tuple[str, str], ...]
+    """(name, term): every name by which the document calls an entity."""
+
+
+class Extractor:
+    """A pipeline with its patterns. `pipeline`: see nlp.load_pipeline; `patterns`: a file in patterns.toml's notation;
+    facts below `min_confidence` are left out."""
+
+    def __init__(
+        self, *, pipeline: str = nlp.DEFAULT_PIPELINE, patterns: Path | None = None, min_confidence: float = 0.0
+    ) -> None:
+        self._pipeline_name = pipeline
+        self._patterns = patterns or PATTERNS
+        self._min_confidence = min_confidence
+        self._lex = lexicon()
+        self._matcher = Matcher(load_patterns(self._patterns), self._lex)
+        self._nlp = nlp.load_pipeline(pipeline)
+
+    @cached_property
+    def identity(self) -> str:
+        """Changes when the pipeline's weights, the patterns, the word lists, the threshold or this code change."""
+        code = [file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("*.py"))]
+        texts = [self._patterns.read_text("utf-8"), LEXICON.read_text("utf-8"), str(self._min_confidence)]
+        return digest(nlp.pipeline_identity(self._pipeline_name), *texts, *code)[:32]
+
+    def extract(self, documents: Iterable[Document]) -> Iterator[Extraction]:
+        """The extractions of the documents, in their order, one at a time."""
+        for document in documents:
+            yield self._extract(document)
+
+    def _extract(self, document: Document) -> Extraction:
+        passages = tuple(reader.passages(document))
+        found: list[Mention] = []
+        facts: dict[tuple[str, str, str, int], Fact] = {}
+        aliases: dict[tuple[str, str], None] = {}
+        for window in _windows([passage for passage in passages if _is_prose(passage, document)]):
+            resolver, paragraphs = self._read(document, window)
+            candidates = self._candidates(document, paragraphs, resolver)
+            for fact in candidates:
+                facts.setdefault((*fact.triple, fact.provenance.span[0]), fact)
+            found.extend(_mentions(paragraphs, resolver))
+            aliases.update(dict.fromkeys(_aliases(resolver, self._lex)))
+        return Extraction(document, passages, tuple(found), tuple(facts.values()), tuple(aliases))
+
+    def _read(self, document: Document, window: Sequence[Passage]) -> tuple[Resolver, list[tuple[Parse, list[Spot]]]]:
+        """Parses a window and finds its names; labels and names agree over all of it."""
+        parses = list(nlp.parse(self._nlp, [(passage.span[0], passage.text) for passage in window]))
+        spots = [mentions.find_spots(parse, document.text, self._lex) for parse in parses]
+        mentions.settle_labels(spots)
+        names = _known_names(self._nlp, document.title, spots)
+        spots = [
+            mentions.add_known_names(parse, document.text, found, names)
+            for parse, found in zip(parses, spots, strict=True)
+        ]
+        paragraphs = list(zip(parses, spots, strict=True))
+        return coreference.resolver_for(paragraphs, document.text, document.title, self._lex), paragraphs
+
+    def _candidates(
+        self, document: Document, paragraphs: list[tuple[Parse, list[Spot]]], resolver: Resolver
+    ) -> Iterator[Fact]:
+        first_sentence = 0
+        for place, (parse, spots) in enumerate(paragraphs):
+            candidates = list(self._matcher.candidates(parse, document.text, spots))
+            made = {id(end): end for one in candidates for end in (one.head, one.tail)}
+            extra = [end for end in made.values() if end.kind in {"description", "concept"}]
+            spots = sorted([*spots, *extra], key=lambda spot: (spot.start, spot.end))
+            paragraphs[place] = (parse, spots)
+            resolver.walk(parse, spots, first_sentence)
+            first_sentence += len(parse.sentences)
+            for candidate in candidates:
+                yield from self._facts(document, parse, candidate, resolver)
+
+    def _facts(self, document: Document, parse: Parse, candidate: Candidate, resolver: Resolver) -> Iterator[Fact]:
+        relation, pattern = candidate.relation, candidate.pattern
+        confidence = candidate.confidence
+        for spot in (candidate.head, candidate.tail):
+            confidence *= coreference.TRUST[spot.kind]
+        if confidence < self._min_confidence:
+            return
+        start, end = parse.sentences[candidate.tail.sentence]
+        span = parse.span(start, end)
+        provenance = Provenance(
+            document.doc_id, document.text[span[0] : span[1]], span, candidate.head.span, candidate.tail.span,
+            pattern.name, round(confidence, 4),
+        )  # fmt: skip
+        for head, head_text in _terms(candidate.head, relation.head, resolver, self._lex):
+            for tail, tail_text in _terms(candidate.tail, relation.tail, resolver, self._lex):
+                if head != tail:
+                    name = relation_iri(relation.name)
+                    yield Fact(head, name, tail, head_text, relation.text, tail_text, provenance)
+
+
+def _windows(passages: Sequence[Passage]) -> Iterator[list[Passage]]:
+    window: list[Passage] = []
+    size = 0
+    for passage in passages:
+        if window and size + len(passage.text) > WINDOW_CHARACTERS:
+            yield window
+            window, size = [], 0
+        window.append(passage)
+        size += len(passage.text)
+    if window:
+        yield window
+
+
+def _is_prose(passage: Passage, document: Document) -> bool:
+    """Headings state nothing."""
+    text = passage.text
+    return not (text.startswith("#") or ("\n" not in text and text.strip("# ") == document.title))
+
+
+def _known_names(pipeline: Language, title: str, paragraphs: Sequence[Sequence[Spot]]) -> dict[tuple[str, ...], str]:
+    """The names to look for everywhere in the document, as its tokens: those found, and its title."""
+    names: dict[tuple[str, ...], str] = {}
+    for spots in paragraphs:
+        for spot in spots:
+            if spot.kind == "name":
+                words = mentions.tokens_of(pipeline, spot.text)
+                names.setdefault(words, spot.label)
+    if title:
+        words = mentions.tokens_of(pipeline, title)
+        label = names.get(words, "MISC")
+        names.setdefault(words, label)
+        small = (words[0][:1].lower() + words[0][1:], *words[1:])
+        if len(words) > 1 and all(word == word.lower() for word in words[1:]):
+            names.setdefault(small, "SCIENCE" if label == "MISC" else label)
+    return names
+
+
+def _terms(spot: Spot, types: frozenset[str], resolver: Resolver, lex: Lexicon) -> list[tuple[str, str]]:
+    """(term, text) of what a spot stands for: the first reading of the right type; several where it is a plural."""
+    if spot.kind == "value":
+        year = spot.literal[1:5]
+        literal = mentions.literal(year) if "YEAR" in types else spot.literal
+        return [(literal, literal[1 : literal.rindex('"')])]
+    for reading in resolver.readings(spot):
+        if all(entity.label == "MISC" or types & lex.types(entity.label, entity.name) for entity in reading):
+            return [(entity_iri(entity.name), entity.name) for entity in reading]
+    return []
+
+
+def _mentions(paragraphs: Sequence[tuple[Parse, list[Spot]]], resolver: Resolver) -> Iterator[Mention]:
+    for _, spots in paragraphs:
+        for spot in spots:
+            if spot.kind == "value":
+                yield Mention(spot.span, spot.text, spot.label, spot.literal)
+            elif readings := resolver.readings(spot):
+                entity: Entity = readings[0][0]
+                yield Mention(spot.span, spot.text, entity.label, entity_iri(entity.name))
+
+
+def _aliases(resolver: Resolver, lex: Lexicon) -> Iterator[tuple[str, str]]:
+    for entity in resolver.known.values():
+        for name in dict.fromkeys([entity.name, *entity.names]):
+            yield name, entity_iri(entity.name)
+        if entity.name in lex.countries:
+            for alias, country in lex.countries.items():
+                if country == entity.name:
+                    yield alias, entity_iri(entity.name)

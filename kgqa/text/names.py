@@ -1,0 +1,156 @@
+"""Names by their form: capitalised words, the small words that link them, and what kind of thing they name."""
+
+import re
+
+from kgqa.text.lexicon import Lexicon
+from kgqa.text.nlp import Parse
+
+Chunk = tuple[int, int, str]
+"""Token range [start, end) and label, "" where the form does not tell."""
+
+_INITIAL = re.compile(r"^(?:[A-Z]\.)+$|^[A-Z]$")
+_NUMERAL = re.compile(r"^(?:[IVX]+|\d+)$")
+_NOT_NAMES = frozenset(
+    "i january february march april may june july august september october november december monday tuesday wednesday "
+    "thursday friday saturday sunday ph.d. phd".split()
+)
+_NAME_POS = frozenset({"PROPN", "NOUN", "ADJ", "X"})
+_WORK_STARTS = frozenset({"the", "a", "an", "what", "how", "why", "on", "who", "when", "where", "in"})
+_TITLE_END = 14
+"""Words that a title in quotes has at most."""
+
+
+def chunks(parse: Parse, lex: Lexicon) -> list[Chunk]:
+    """The names of a paragraph that show by their form, in order, not overlapping."""
+    found = quoted_titles(parse)
+    taken = {token for start, end, _ in found for token in range(start, end)}
+    token, total = 0, len(parse.words)
+    while token < total:
+        if token in taken or not _starts_name(parse, token, lex):
+            token += 1
+            continue
+        end, label = _extend(parse, token, lex, taken)
+        found.append((token, end, label))
+        token = end
+    return sorted(found)
+
+
+def quoted_titles(parse: Parse) -> list[Chunk]:
+    """Titles between double quotes: short, capitalised, ending before the quote closes."""
+    found: list[Chunk] = []
+    opened = None
+    for token, word in enumerate(parse.words):
+        if word != '"':
+            continue
+        if opened is None:
+            opened = token
+            continue
+        start, end = opened + 1, token
+        while end > start and parse.words[end - 1] in {",", "."}:
+            end -= 1
+        first = parse.words[start] if start < end else ""
+        is_title = first[:1].isupper() and end - start <= _TITLE_END
+        if is_title and sum(word[:1].isupper() for word in parse.words[start:end]) * 2 >= end - start:
+            found.append((start, end, "WORK"))
+        opened = None
+    return found
+
+
+def _is_capital(parse: Parse, token: int) -> bool:
+    return parse.words[token][:1].isupper() and parse.lower[token] not in _NOT_NAMES
+
+
+def _starts_name(parse: Parse, token: int, lex: Lexicon) -> bool:
+    if not _is_capital(parse, token):
+        return False
+    sentence_start, sentence_end = parse.sentences[parse.sentence_of[token]]
+    first = token == sentence_start or parse.words[token - 1] in {'"', "(", "*"}
+    has_next = token + 1 < sentence_end and _is_capital(parse, token + 1)
+    if not first:
+        if parse.lower[token] in _WORK_STARTS:
+            return has_next and parse.words[token - 1] not in {".", ":", "!", "?"}
+        return parse.pos[token] in _NAME_POS and (has_next or parse.pos[token] != "ADJ" or parse.tags[token] == "NNP")
+    if parse.lower[token] in _WORK_STARTS or parse.pos[token] in {"PRON", "DET", "ADP", "SCONJ", "CCONJ", "ADV"}:
+        return False
+    return parse.pos[token] == "PROPN" or (has_next and parse.pos[token] in _NAME_POS) or _known_word(parse, token, lex)
+
+
+def _known_word(parse: Parse, token: int, lex: Lexicon) -> bool:
+    return parse.lower[token] in lex.given_names or parse.words[token] in lex.countries
+
+
+def _extend(parse: Parse, start: int, lex: Lexicon, taken: set[int]) -> tuple[int, str]:
+    """The end of the name that starts here, and its label."""
+    end = start + 1
+    limit = parse.sentences[parse.sentence_of[start]][1]
+    cue = "WORK" if _is_title_cue(parse, start, lex) else ""
+    while end < limit and end not in taken:
+        label = cue or form_label(parse.words[start:end], lex)
+        step = _step(parse, start, end, limit, label, lex)
+        if not step:
+            break
+        end += step
+    label = cue or form_label(parse.words[start:end], lex)
+    if parse.lower[start] in {"what", "how", "why", "who"} and end < limit - 1 and parse.words[end] == "?":
+        end += 1
+    return end, label
+
+
+def _step(parse: Parse, start: int, end: int, limit: int, label: str, lex: Lexicon) -> int:
+    """How many tokens continue the name at `end`: 0 where it ends."""
+    word, follows = parse.lower[end], end + 1 < limit and _is_capital(parse, end + 1)
+    if _is_capital(parse, end):
+        return 0 if parse.pos[end] in {"PRON", "DET", "ADP", "SCONJ", "CCONJ"} and label != "WORK" else 1
+    if _NUMERAL.match(parse.words[end]) and parse.words[end - 1] in {"-", "No.", "Pile"}:
+        return 1
+    if word == "-" and parse.ends[end - 1] == parse.starts[end]:
+        return 2 if end + 1 < limit and parse.starts[end + 1] == parse.ends[end] else 0
+    if word == "'s" and follows and parse.lower[end - 1] in lex.possessive_names:
+        return 2
+    if word == "," and follows and parse.lower[end - 1] in lex.campuses and label == "ORG":
+        return 2
+    if word not in lex.name_links.get(label or "PERSON", ()):
+        return 0
+    if word in {"and", "&"} and label == "ORG":
+        return 2 if follows and parse.lower[end + 1] in lex.fields else 0
+    if follows:
+        return 0 if label in {"ORG", "AWARD"} and word in {"for", "in"} and _is_person(parse, end + 1, lex) else 2
+    two = end + 2 < limit and word != "the" and parse.lower[end + 1] in {"the", "la"} and _is_capital(parse, end + 2)
+    return 3 if two else 0
+
+
+def _is_person(parse: Parse, token: int, lex: Lexicon) -> bool:
+    return parse.lower[token] in lex.given_names
+
+
+def _is_title_cue(parse: Parse, start: int, lex: Lexicon) -> bool:
+    """Whether what stands before says that a title follows: "the book X", "the paper entitled X", "The X" in a row."""
+    before = start - 1
+    if before >= 0 and parse.lower[before] in {",", ":", "entitled", "titled", "called"}:
+        before -= 1
+    if before >= 0 and lex.noun_label.get(parse.lower[before]) == "WORK" and parse.pos[before] != "VERB":
+        return True
+    return parse.lower[start] in _WORK_STARTS
+
+
+def form_label(words: list[str], lex: Lexicon) -> str:
+    """The label that a name's own words give it: its head noun, a title, a country, initials; "" if they do not tell."""
+    lower = [word.lower() for word in words]
+    name = " ".join(words)
+    if name in lex.countries:
+        return "LOC"
+    if lower[0] in lex.name_words["PERSON"] and len(words) > 1:
+        return "PERSON"
+    head_part = lower
+    for place, word in enumerate(lower):
+        if place and word in {"of", "for", "in", "des", "de", "du", "der", "für"}:
+            head_part = lower[:place]
+            break
+    for label in ("AWARD", "ORG", "EVENT", "LOC", "SCIENCE"):
+        group = lex.name_words[label]
+        if head_part[-1] in group or (label in {"AWARD", "ORG"} and any(word in group for word in head_part)):
+            return label
+    initials = all(_INITIAL.match(word) for word in words[:-1])
+    if len(words) > 1 and (lower[0] in lex.given_names or (initials and not _INITIAL.match(words[-1]))):
+        return "PERSON"
+    return ""

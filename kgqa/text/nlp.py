@@ -1,0 +1,174 @@
+"""The border to spaCy: a pipeline by name or path, and its parse of a paragraph as plain lists.
+
+Everything above works on `Parse`, in Universal Dependencies labels; a user's pipeline with the older English labels
+(nsubjpass, dobj, prep + pobj ...) is translated here.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import spacy
+from spacy.attrs import DEP, HEAD, LEMMA, POS, SENT_START, TAG
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from kgqa.errors import ModelError
+from kgqa.ids import digest
+from kgqa.types import Span
+
+DEFAULT_PIPELINE = "en_kgqa"
+_SHIPPED = Path(__file__).parent / "models" / DEFAULT_PIPELINE
+
+LABELS = frozenset({"PERSON", "ORG", "LOC", "WORK", "AWARD", "SCIENCE", "EVENT", "MISC"})
+# What other pipelines call the same; labels of values (DATE, CARDINAL ...) are read by rule and left out.
+_LABEL_OF = {
+    "PER": "PERSON", "GPE": "LOC", "FAC": "LOC", "LOCATION": "LOC", "ORGANIZATION": "ORG", "ORGANISATION": "ORG",
+    "WORK_OF_ART": "WORK", "LAW": "WORK", "NORP": "MISC", "PRODUCT": "MISC", "LANGUAGE": "MISC",
+}  # fmt: skip
+
+# Same length, so that offsets stay: line ends and control characters become spaces, typographic quotes plain ones.
+_UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u2011": "-"})
+
+
+@dataclass(slots=True)
+class Parse:
+    """A parsed paragraph of T tokens; all lists have length T, offsets are characters of the document."""
+
+    words: list[str]
+    lemmas: list[str]
+    pos: list[str]
+    tags: list[str]
+    deps: list[str]
+    heads: list[int]
+    """Index of the governor; a root is its own."""
+    starts: list[int]
+    ends: list[int]
+    sentences: list[tuple[int, int]]
+    """Token ranges, in order, covering all tokens."""
+    entities: list[tuple[int, int, str]]
+    """Token ranges that the pipeline's NER named, with one of LABELS."""
+    lower: list[str] = field(init=False)
+    children: list[list[int]] = field(init=False)
+    sentence_of: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lower = [word.lower() for word in self.words]
+        self.children = [[] for _ in self.words]
+        for token, head in enumerate(self.heads):
+            if head != token:
+                self.children[head].append(token)
+        self.sentence_of = [number for number, (start, end) in enumerate(self.sentences) for _ in range(start, end)]
+
+    def with_dep(self, token: int, *deps: str) -> list[int]:
+        """The children of `token` on arcs of these labels, subtypes (nmod:poss for nmod) not included."""
+        return [child for child in self.children[token] if self.deps[child] in deps]
+
+    def span(self, start: int, end: int) -> Span:
+        """The characters of the tokens [start, end)."""
+        return self.starts[start], self.ends[end - 1]
+
+    def head_of(self, start: int, end: int) -> int:
+        """The token of [start, end) that the others hang on."""
+        for token in range(start, end):
+            head = self.heads[token]
+            if head == token or not start <= head < end:
+                return token
+        return end - 1
+
+
+@lru_cache(maxsize=4)
+def load_pipeline(name: str = DEFAULT_PIPELINE) -> Language:
+    """The spaCy pipeline of this name: the shipped one, an installed package, or a folder.
+
+    Errors: ModelError where there is none, or where it does not parse.
+    """
+    target: str | Path = _SHIPPED if name == DEFAULT_PIPELINE else name
+    try:
+        nlp = spacy.load(target)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(
+            f"extract.pipeline={name}: no spaCy pipeline can be loaded from {target} ({str(error).splitlines()[0]}); "
+            f"give an installed package's name, a folder with a config.cfg, or {DEFAULT_PIPELINE} (the shipped one)"
+        ) from error
+    if "parser" not in nlp.pipe_names:
+        raise ModelError(
+            f"extract.pipeline={name} has no parser (its components: {', '.join(nlp.pipe_names) or 'none'}); "
+            "facts are read from dependency parses, so choose a pipeline with tagger, parser and ner"
+        )
+    return nlp
+
+
+@lru_cache(maxsize=4)
+def pipeline_identity(name: str = DEFAULT_PIPELINE) -> str:
+    """The digest of every file of the pipeline: the same weights give the same identity wherever they lie."""
+    path = load_pipeline(name).path
+    files = sorted(file for file in Path(path).rglob("*") if file.is_file()) if path else []
+    return digest(*(part for file in files for part in (file.name, file.read_bytes().decode("latin-1"))))
+
+
+def readable(text: str) -> str:
+    """`text` as the pipeline should see it: the same length, without line ends and control characters."""
+    return _UNREADABLE.sub(" ", text).translate(_PLAIN)
+
+
+def parse(nlp: Language, texts: Sequence[tuple[int, str]]) -> Iterator[Parse]:
+    """The parses of pieces of one document, each given with its offset there, in order."""
+    offsets = [offset for offset, _ in texts]
+    for offset, doc in zip(offsets, nlp.pipe(readable(text) for _, text in texts), strict=True):
+        yield from_spacy(doc, offset)
+
+
+def from_spacy(doc: Doc, offset: int = 0) -> Parse:
+    """The lists of a spaCy document whose first character is the `offset`th of ours."""
+    strings = doc.vocab.strings
+    table = doc.to_array([LEMMA, POS, TAG, DEP, HEAD, SENT_START])
+    columns = [[strings[key] for key in table[:, column].tolist()] for column in range(4)]
+    lemmas, pos, tags, deps = columns
+    offsets_to_head = table[:, 4].astype("int64").tolist()
+    heads = [token + delta for token, delta in enumerate(offsets_to_head)]
+    starts = [token.idx + offset for token in doc]
+    words = [token.text for token in doc]
+    ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
+    borders = [token for token, mark in enumerate(table[:, 5].astype("int64").tolist()) if mark == 1 or token == 0]
+    sentences = list(zip(borders, [*borders[1:], len(words)], strict=True))
+    found = ((ent.start, ent.end, _LABEL_OF.get(ent.label_, ent.label_)) for ent in doc.ents)
+    entities = [entity for entity in found if entity[2] in LABELS]
+    if "pobj" in deps or "dobj" in deps or "nsubjpass" in deps:
+        _to_universal(deps, heads, pos)
+    return Parse(words, lemmas, pos, tags, deps, heads, starts, ends, sentences, entities)
+
+
+_UNIVERSAL = {
+    "nsubjpass": "nsubj:pass", "dobj": "obj", "auxpass": "aux:pass", "poss": "nmod:poss", "relcl": "acl:relcl",
+    "nn": "compound", "ROOT": "root", "neg": "advmod", "dative": "iobj", "npadvmod": "obl:tmod",
+}  # fmt: skip
+
+
+def _to_universal(deps: list[str], heads: list[int], pos: list[str]) -> None:
+    """Rewrites the older English labels in place: content words govern, prepositions and copulas hang on them."""
+    old = list(deps)
+    for token, dep in enumerate(old):
+        deps[token] = _UNIVERSAL.get(dep, dep)
+    for token, dep in enumerate(old):
+        if dep in {"pobj", "pcomp"} and old[heads[token]] in {"prep", "agent"}:
+            preposition = heads[token]
+            governor = heads[preposition]
+            heads[token], heads[preposition] = governor, token
+            deps[token] = "nmod" if pos[governor] in {"NOUN", "PROPN", "PRON", "NUM"} else "obl"
+            deps[preposition] = "case"
+        elif dep == "attr" and pos[heads[token]] == "AUX":
+            _swap_copula(token, deps, heads)
+
+
+def _swap_copula(predicate: int, deps: list[str], heads: list[int]) -> None:
+    copula = heads[predicate]
+    deps[predicate] = deps[copula]
+    heads[predicate] = predicate if heads[copula] == copula else heads[copula]
+    for token, head in enumerate(heads):
+        if head == copula and token not in (copula, predicate):
+            heads[token] = predicate
+    heads[copula], deps[copula] = predicate, "cop"

@@ -1,0 +1,249 @@
+"""Candidate facts of a paragraph: the patterns of patterns.toml matched over its parse and its mentions.
+
+A candidate joins two spots; whom a pronoun or "the physicist" stands for is settled later, for the whole document.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kgqa.text import clauses
+from kgqa.text.lexicon import Lexicon
+from kgqa.text.mentions import Spot, make_spot
+from kgqa.text.nlp import Parse
+from kgqa.text.patterns import Pattern, Relation, Role
+
+TIER_CONFIDENCE = (1.0, 0.9, 0.8)
+"""Trust in a role by the tier that filled it: by arcs, by nested arcs or word order, by reach."""
+
+_JOINTS = frozenset({",", "and", "or", "&", "as", "well", "both", "then", "later", "also", "the", "a", "an", "his", "her", "their"})
+_OF = frozenset({"of"})
+_CONJUNCTIONS = frozenset({"and", "or", "&", "well"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fact before its ends are resolved."""
+
+    relation: Relation
+    pattern: Pattern
+    head: Spot
+    tail: Spot
+    confidence: float
+
+
+class Matcher:
+    """The patterns of all relations by trigger word; `candidates` is a pure function of the paragraph."""
+
+    def __init__(self, relations: Sequence[Relation], lex: Lexicon) -> None:
+        self._lex = lex
+        self._by_word: dict[str, list[tuple[Relation, Pattern]]] = {}
+        self._between: dict[str, list[tuple[Relation, Pattern]]] = {}
+        for relation in relations:
+            for pattern in relation.patterns:
+                index = self._between if pattern.kind == "between" else self._by_word
+                for trigger in pattern.triggers:
+                    index.setdefault(trigger, []).append((relation, pattern))
+
+    def candidates(self, parse: Parse, text: str, spots: Sequence[Spot]) -> Iterator[Candidate]:
+        """The candidates of one paragraph of the document `text`, in the order of their triggers."""
+        fillers = Fillers(parse, text, spots, self._lex)
+        for token, word in enumerate(parse.lower):
+            patterns = self._by_word.get(word)
+            if patterns and fillers.at.get(token) is None and not clauses.denied(parse, token):
+                for relation, pattern in patterns:
+                    if _fits(parse, token, pattern):
+                        yield from _instances(parse, token, relation, pattern, fillers)
+        yield from self._neighbours(parse, spots)
+
+    def _neighbours(self, parse: Parse, spots: Sequence[Spot]) -> Iterator[Candidate]:
+        named = [spot for spot in spots if spot.kind in {"name", "value"}]
+        for left, right in zip(named, named[1:], strict=False):
+            if left.sentence != right.sentence or right.start - left.end > 4:
+                continue
+            between = " ".join(parse.lower[left.end : right.start])
+            for relation, pattern in self._between.get(between, ()):
+                head, tail = (left, right) if pattern.head.grammar == "LEFT" else (right, left)
+                if self._typed(head, tail, relation) and not clauses.denied(parse, left.head):
+                    yield Candidate(relation, pattern, head, tail, pattern.confidence)
+
+
+    def _typed(self, head: Spot, tail: Spot, relation: Relation) -> bool:
+        return may_be(head, relation.head, self._lex) and may_be(tail, relation.tail, self._lex)
+
+
+def _fits(parse: Parse, token: int, pattern: Pattern) -> bool:
+    if pattern.kind == "noun":
+        return parse.pos[token] in {"NOUN", "PROPN", "ADJ"}
+    if parse.pos[token] not in {"VERB", "ADJ", "AUX"} and not parse.tags[token].startswith("VB"):
+        return False
+    if not pattern.objects:
+        return True
+    reach = parse.lower[token + 1 : token + 8]
+    return any(parse.lower[child] in pattern.objects for child in parse.children[token]) or bool(
+        pattern.objects.intersection(reach)
+    )
+
+
+def _instances(
+    parse: Parse, token: int, relation: Relation, pattern: Pattern, fillers: "Fillers"
+) -> Iterator[Candidate]:
+    heads, trust_head = fillers.fill(_tiers(parse, token, pattern.head), relation.head)
+    tails, trust_tail = fillers.fill(_tiers(parse, token, pattern.tail), relation.tail)
+    confidence = pattern.confidence * trust_head * trust_tail
+    for head in heads:
+        for tail in tails:
+            if head is not tail:
+                yield Candidate(relation, pattern, head, tail, confidence)
+
+
+def _tiers(parse: Parse, token: int, role: Role) -> clauses.Tiers:
+    if not role.grammar:
+        return clauses.prepositional(parse, token, role.prepositions)
+    return {
+        "AGENT": clauses.agents, "PATIENT": clauses.patients, "SUBJECT": clauses.subjects, "OBJECT": clauses.objects,
+        "SELF": clauses.denoted_or_itself, "OWNER": clauses.owners,
+    }[role.grammar](parse, token)  # fmt: skip
+
+
+def may_be(spot: Spot, types: frozenset[str], lex: Lexicon) -> bool:
+    """Whether a spot can be of one of the types, before it is known what it stands for."""
+    if spot.kind == "value":
+        return bool(types & {"DATE", "YEAR"})
+    if "ANY" in types:
+        return True
+    if types <= {"DATE", "YEAR"}:
+        return False
+    if spot.label:
+        return spot.label == "MISC" or bool(types & lex.types(spot.label, spot.text))
+    if spot.gender in {"m", "f"}:
+        return "PERSON" in types
+    return spot.gender != "n" or types != {"PERSON"}
+
+
+class Fillers:
+    """The spots of a paragraph by token; makes new ones for noun phrases that fill a place without being names."""
+
+    def __init__(self, parse: Parse, text: str, spots: Sequence[Spot], lex: Lexicon) -> None:
+        self._parse, self._text, self._lex = parse, text, lex
+        self._spots = spots
+        self.at: dict[int, Spot | None] = {}
+        for spot in spots:
+            for token in range(spot.start, spot.end):
+                self.at[token] = spot
+        self._made: dict[tuple[int, str], Spot | None] = {}
+
+    def fill(self, tiers: clauses.Tiers, types: frozenset[str]) -> tuple[list[Spot], float]:
+        """The spots of the first tier that holds some of the right type, coordination followed; and its trust."""
+        for tier, trust in zip(tiers, TIER_CONFIDENCE, strict=False):
+            found: list[Spot] = []
+            for token in tier:
+                spot = self._spot_for(token, types)
+                if spot is not None and may_be(spot, types, self._lex):
+                    found.extend(other for other in self.coordinated(spot, types) if other not in found)
+            if found:
+                return found, trust
+        return [], 0.0
+
+    def _spot_for(self, token: int, types: frozenset[str], depth: int = 0) -> Spot | None:
+        """What a token stands for: the name it belongs to, the name it introduces, or a noun phrase of its own."""
+        spot = self.at.get(token)
+        if spot is not None:
+            return spot
+        if self._parse.pos[token] not in {"NOUN", "PROPN", "ADJ", "NUM", "PRON"}:
+            return None
+        if depth < 2 and self._parse.lower[token] in self._lex.partitive:
+            for tier in clauses.prepositional(self._parse, token, _OF):
+                for part in tier[:1]:
+                    if (spot := self._spot_for(part, types, depth + 1)) is not None:
+                        return spot
+        named = self._introduced_name(token)
+        if named is not None and may_be(named, types, self._lex):
+            return named
+        key = (token, "SCIENCE" if "SCIENCE" in types else "")
+        if key not in self._made:
+            self._made[key] = self._noun_phrase(token, types)
+        return self._made[key]
+
+    def _introduced_name(self, token: int) -> Spot | None:
+        """"the physicist MARIE CURIE", "his teacher, PAUL LANGEVIN"."""
+        parse = self._parse
+        for child in parse.children[token]:
+            if child > token and parse.deps[child] in {"appos", "flat", "compound", "nmod:unmarked"}:
+                spot = self.at.get(child)
+                if spot is not None and spot.kind == "name":
+                    return spot
+        after = token + 1
+        if after < len(parse.words) and parse.words[after] == ",":
+            label = self._lex.noun_label.get(parse.lower[token])
+            spot = self.at.get(after + 1)
+            fits = spot is not None and spot.kind == "name" and label is not None and spot.label == label
+            return spot if fits else None
+        spot = self.at.get(after)
+        return spot if spot is not None and spot.kind == "name" and spot.start == after else None
+
+    def _noun_phrase(self, token: int, types: frozenset[str]) -> Spot | None:
+        parse, word = self._parse, self._parse.lower[token]
+        start = token
+        while start > 0 and parse.pos[start - 1] in {"ADJ", "NOUN", "PROPN", "VERB"} and self.at.get(start - 1) is None:
+            if parse.heads[start - 1] != token and parse.pos[start - 1] == "VERB":
+                break
+            start -= 1
+        determiner = parse.lower[start - 1] if start else ""
+        label = self._lex.noun_label.get(word)
+        if label and (determiner in {"the", "this", "that", "these", "both"} or label == "PERSON"):
+            if types & self._lex.types(label, word) or word not in self._lex.generic:
+                return make_spot(parse, self._text, token, token + 1, "description", label)
+        if "SCIENCE" in types and determiner not in {"a", "an", "his", "her", "their", "its", "some", "any", "no"}:
+            if start == token and word in self._lex.generic:
+                return None
+            return make_spot(parse, self._text, start, token + 1, "concept", "SCIENCE")
+        return None
+
+    def coordinated(self, spot: Spot, types: frozenset[str]) -> list[Spot]:
+        """`spot` and what is coordinated with it: "polonium and radium", "at McGill and later at Manchester"."""
+        if spot.kind in {"pronoun", "relative"}:
+            return [spot, *self._joined(spot, types)]
+        chain = [spot, *self._joined(spot, types)]
+        for earlier in reversed([other for other in self._spots if other.end <= chain[0].start]):
+            if chain[0].start - earlier.end > 8 or chain[0] not in self._joined(earlier, types):
+                break
+            chain.insert(0, earlier)
+        return chain
+
+    def _joined(self, spot: Spot, types: frozenset[str]) -> list[Spot]:
+        """The spots after this one that commas and a conjunction join to it; none where no conjunction comes."""
+        parse = self._parse
+        before = clauses.introduced(parse, spot.start)
+        result: list[Spot] = []
+        confirmed = 0
+        place, last = spot.end, len(parse.words)
+        while True:
+            start = place
+            while place < last and self.at.get(place) is None and self._joins(place, before, start):
+                place += 1
+            follower = self.at.get(place) if place < last else None
+            gap = set(parse.lower[start:place])
+            if follower is None or place == start or not self._matches(spot, follower, types, gap):
+                break
+            result.append(follower)
+            if gap & _CONJUNCTIONS:
+                confirmed = len(result)
+                break
+            place = follower.end
+        return result[:confirmed]
+
+    def _joins(self, token: int, preposition: str, start: int) -> bool:
+        parse = self._parse
+        word = parse.lower[token]
+        if token == start:
+            return word in {",", "and", "or", "&", "as"}
+        is_title = self._lex.noun_label.get(word) == "PERSON"
+        return word in _JOINTS or word == preposition or is_title
+
+    def _matches(self, spot: Spot, follower: Spot, types: frozenset[str], gap: set[str]) -> bool:
+        if follower.sentence != spot.sentence or follower.kind not in {"name", "value"} or not gap & (_CONJUNCTIONS | {","}):
+            return False
+        if not may_be(follower, types, self._lex) or (follower.kind == "value") != (spot.kind == "value"):
+            return False
+        parse = self._parse
+        return parse.deps[follower.head] not in {"nsubj", "nsubj:pass"} or parse.heads[follower.head] == parse.heads[spot.head]
