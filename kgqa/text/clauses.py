@@ -145,8 +145,12 @@ def _with_case(parse: Parse, trigger: int, prepositions: frozenset[str]) -> list
 
 def _phrases_after(parse: Parse, trigger: int, prepositions: frozenset[str]) -> list[int]:
     """Heads of the phrases after the trigger with these prepositions, up to the next clause."""
-    _, end = parse.sentences[parse.sentence_of[trigger]]
-    found: list[int] = []
+    start, end = parse.sentences[parse.sentence_of[trigger]]
+    found = [
+        token
+        for token in range(max(start, trigger - 6), trigger)
+        if parse.lower[token] in {"which", "whom"} and token > start and parse.lower[token - 1] in prepositions
+    ]
     for token in range(trigger + 1, min(end, trigger + _REACH)):
         if parse.words[token] in {";", ":"} or _starts_clause(parse, token):
             break
@@ -177,9 +181,18 @@ def denoted(parse: Parse, noun: int) -> Tiers:
         found = [head]
     elif parse.lower[head] in _BECOMING and dep in {"xcomp", "obj", "obl", "nmod"} and head < noun:
         found = subject(parse, head)
+    elif any(parse.lower[mark] == "as" for mark in parse.with_dep(noun, "case", "mark")) or _is_among(parse, noun):
+        found = subject(parse, head)
+    elif dep == "nmod" and parse.lower[head] == "one":
+        return denoted(parse, head)
     elif dep == "conj" and head < noun and not found:
         return denoted(parse, head)
     return [found, _neighbour(parse, noun)]
+
+
+def _is_among(parse: Parse, noun: int) -> bool:
+    """"AMONG his students was X"."""
+    return any(parse.lower[mark] == "among" for mark in parse.with_dep(noun, "case"))
 
 
 def denoted_or_itself(parse: Parse, noun: int) -> Tiers:

@@ -148,7 +148,7 @@ class Resolver:
                 if entity.label not in {"PERSON", "MISC"} or entity.gender not in {"", spot.gender}:
                     continue
                 score -= 0.0 if entity.gender else _UNKNOWN_GENDER_COST
-                score -= 2.0 if entity.label == "MISC" else 0.0
+                score -= 4.0 if entity.label == "MISC" else 0.0
             elif entity.label == "PERSON" or (spot.label == "LOC" and entity.label not in {"LOC", "ORG"}):
                 continue
             if self._same_clause(parse, spot, entity, sentence):

@@ -23,6 +23,9 @@ _ALIAS_CUE = re.compile(
 _BRACKET = re.compile(r"^ ?\((?:the |also |or |now |formerly )*$", re.IGNORECASE)
 
 
+_SMALL_WORDS = frozenset({"of", "the", "for", "and", "in"})
+
+
 @dataclass(slots=True, eq=False)
 class Entity:
     """Something the document names: one entity, however it is called there."""
@@ -148,7 +151,7 @@ def _join_variants(by_name: dict[str, Entity], lex: Lexicon) -> None:
 
 
 def _keys(words: list[str], name: str, lex: Lexicon) -> set[str]:
-    initials = "".join(word[0] for word in words if word not in {"of", "the", "for", "and", "in"})
+    initials = "".join(word[0] for word in words if word not in _SMALL_WORDS)
     keys = {words[-1], "".join(inverted(words)), lex.countries.get(name, words[-1])}
     return keys | {initials} if len(words) > 2 else keys
 
@@ -164,11 +167,15 @@ def _same(one: list[str], other: list[str], label: str, lex: Lexicon) -> bool:
         return same_person(one, other)
     if label in {"ORG", "AWARD"}:
         short, full = sorted((one, other), key=len)
-        if len(short) == 1 and len(full) > 2:
-            initials = "".join(word[0] for word in full if word not in {"of", "the", "for", "and", "in"})
-            return short[0] == initials
-        return inverted(short) == inverted(full)
+        return _abbreviates(short, full) or inverted(short) == inverted(full)
     return False
+
+
+def _abbreviates(short: list[str], full: list[str]) -> bool:
+    """"UCL" for University College London, "KWI for Chemistry" for Kaiser Wilhelm Institute for Chemistry."""
+    rest = len(short) - 1
+    spelled = [word for word in full[: len(full) - rest] if word not in _SMALL_WORDS]
+    return full[len(full) - rest :] == short[1:] and len(spelled) > 1 and short[0] == "".join(word[0] for word in spelled)
 
 
 def inverted(words: Sequence[str]) -> tuple[str, ...]:
@@ -204,6 +211,8 @@ def _part_of(words: list[str], longer: list[str], entity_label: str, label: str)
     if entity_label == "PERSON":
         titled = len(words) == 2 and words[0] in {"lord", "madame", "lady"} and longer[-1] == words[-1]
         return titled or longer[-len(words) :] == words or (len(words) == 1 and longer[0] == words[0])
+    if entity_label == "SCIENCE":
+        return longer[-len(words) :] == words
     if entity_label in {"ORG", "AWARD"} and label == entity_label:
         return longer[: len(words)] == words
     return False

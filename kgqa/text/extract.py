@@ -82,7 +82,7 @@ class Extractor:
         """Parses a window and finds its names; labels and names agree over all of it."""
         parses = list(nlp.parse(self._nlp, [(passage.span[0], passage.text) for passage in window]))
         spots = [mentions.find_spots(parse, document.text, self._lex) for parse in parses]
-        mentions.settle_labels(spots)
+        mentions.settle_labels(list(zip(parses, spots, strict=True)), self._lex)
         names = _known_names(self._nlp, document.title, spots)
         spots = [
             mentions.add_known_names(parse, document.text, found, names)

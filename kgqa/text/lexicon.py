@@ -27,6 +27,7 @@ class Lexicon:
     possessive_names: frozenset[str]
     society: frozenset[str]
     partitive: frozenset[str]
+    demonyms: frozenset[str]
 
     def types(self, label: str, name: str) -> frozenset[str]:
         """The types of patterns.toml that something of this label and name is of; MISC can be anything."""

@@ -135,9 +135,10 @@ def _trim(parse: Parse, entity: Chunk) -> Chunk | None:
         if label == "WORK" and parse.words[start] in {"The", "A", "An"}:
             break
         start += 1
-    while end > start and (parse.lower[end - 1] in {"'s", "'"} or parse.words[end - 1] in {",", ".", '"', ";", ")"}):
+    while end > start and (parse.words[end - 1] in {"'s", "'"} or parse.pos[end - 1] in {"PUNCT", "ADP", "AUX", "DET"}):
         end -= 1
-    return (start, end, label) if start < end else None
+    has_verb = any(parse.pos[token] in {"VERB", "AUX"} and parse.words[token].islower() for token in range(start, end))
+    return (start, end, label) if start < end and not has_verb else None
 
 
 def _trusted(parse: Parse, entity: Chunk) -> bool:
@@ -179,17 +180,62 @@ def _is_relative(parse: Parse, token: int) -> bool:
     return parse.lower[token] != "that" or parse.pos[token] == "PRON" and parse.deps[token] != "mark"
 
 
-def settle_labels(paragraphs: Sequence[Sequence[Spot]]) -> None:
-    """One label for one name in a document: the most frequent informed one (in place; ties by alphabet)."""
+_FORM_VOTE, _CONTEXT_VOTE, _NER_VOTE = 8, 3, 1
+"""A name's own words say surest what it names, then what is said beside it ("X, a school"), then the recogniser."""
+
+
+def settle_labels(paragraphs: Sequence[tuple[Parse, list[Spot]]], lex: Lexicon) -> None:
+    """One label for one name in a document, by votes (in place; ties by alphabet); doubtful capitals are dropped."""
     votes: dict[str, Counter[str]] = {}
-    for spots in paragraphs:
+    inside: set[str] = set()
+    surnames: set[str] = set()
+    for parse, spots in paragraphs:
         for spot in spots:
-            if spot.kind == "name" and spot.label != "MISC":
-                votes.setdefault(spot.text, Counter())[spot.label] += 1
-    for spots in paragraphs:
+            if spot.kind == "name":
+                vote = votes.setdefault(spot.text, Counter())
+                form = form_label(spot.text.split(), lex)
+                vote.update({form: _FORM_VOTE, _context_label(parse, spot, lex): _CONTEXT_VOTE, spot.label: _NER_VOTE})
+                if form == "PERSON":
+                    surnames.add(spot.text.split()[-1])
+                if spot.start != parse.sentences[spot.sentence][0]:
+                    inside.add(spot.text)
+    for name, vote in votes.items():
+        if name in surnames:
+            vote["PERSON"] += _FORM_VOTE
+        vote.pop("", None)
+        vote.pop("MISC", None)
+    labels = {name: min(vote, key=lambda label: (-vote[label], label)) for name, vote in votes.items() if vote}
+    for _, spots in paragraphs:
         for spot in spots:
-            if spot.kind == "name" and (counter := votes.get(spot.text)):
-                spot.label = min(counter, key=lambda label: (-counter[label], label))
+            if spot.kind == "name":
+                spot.label = labels.get(spot.text, "MISC")
+        spots[:] = [spot for spot in spots if not _doubtful(spot, inside)]
+
+
+def _doubtful(spot: Spot, inside: set[str]) -> bool:
+    """A word that is capitalised only because it begins sentences."""
+    return spot.kind == "name" and spot.label == "MISC" and " " not in spot.text and spot.text not in inside
+
+
+def _context_label(parse: Parse, spot: Spot, lex: Lexicon) -> str:
+    """What the words beside a name call it: "the element X", "X, a school", "X was a physicist"; "" if nothing."""
+    before = spot.start - 1
+    if before >= 0 and parse.lower[before] in lex.noun_label and parse.pos[before] == "NOUN":
+        return lex.noun_label[parse.lower[before]]
+    place, (_, end) = spot.end, parse.sentences[spot.sentence]
+    if place >= end or not (parse.words[place] == "," or parse.lower[place] in {"is", "was", "are", "were"}):
+        return ""
+    place += 1
+    if place < end and parse.lower[place] in {"now", "then"}:
+        place += 1
+    if place >= end or parse.lower[place] not in {"a", "an", "the", "one"}:
+        return ""
+    label = ""
+    for token in range(place + 1, min(end, place + 7)):
+        if parse.pos[token] not in {"NOUN", "ADJ", "ADV", "PROPN", "NUM", "VERB"} or parse.words[token] == "-":
+            break
+        label = lex.noun_label.get(parse.lower[token], "")
+    return label
 
 
 def add_known_names(parse: Parse, text: str, spots: list[Spot], names: dict[tuple[str, ...], str]) -> list[Spot]:

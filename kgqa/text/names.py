@@ -9,6 +9,7 @@ Chunk = tuple[int, int, str]
 """Token range [start, end) and label, "" where the form does not tell."""
 
 _INITIAL = re.compile(r"^(?:[A-Z]\.)+$|^[A-Z]$")
+_ACRONYM = re.compile(r"^[A-Z]{3,6}$")
 _NUMERAL = re.compile(r"^(?:[IVX]+|\d+)$")
 _NOT_NAMES = frozenset(
     "i january february march april may june july august september october november december monday tuesday wednesday "
@@ -30,7 +31,8 @@ def chunks(parse: Parse, lex: Lexicon) -> list[Chunk]:
             token += 1
             continue
         end, label = _extend(parse, token, lex, taken)
-        found.append((token, end, label))
+        if end - token > 1 or not (parse.lower[token] in lex.demonyms or parse.lower[token] in lex.noun_label):
+            found.append((token, end, label))
         token = end
     return sorted(found)
 
@@ -150,6 +152,10 @@ def form_label(words: list[str], lex: Lexicon) -> str:
         group = lex.name_words[label]
         if head_part[-1] in group or (label in {"AWARD", "ORG"} and any(word in group for word in head_part)):
             return label
+    if lower[0] in lex.concepts and len(words) == 1:
+        return "SCIENCE"
+    if _ACRONYM.match(words[0]) and lower[0] not in lex.concepts:
+        return "ORG"
     initials = all(_INITIAL.match(word) for word in words[:-1])
     if len(words) > 1 and (lower[0] in lex.given_names or (initials and not _INITIAL.match(words[-1]))):
         return "PERSON"

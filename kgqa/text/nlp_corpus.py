@@ -34,10 +34,8 @@ CROSSNER_LABELS = {
     for label in labels.split()
 }
 WIKIGOLD_LABELS = {"PER": "PERSON", "ORG": "ORG", "LOC": "LOC"}
-WNUT_LABELS = {"person": "PERSON", "group": "ORG", "corporation": "ORG", "location": "LOC", "creative-work": "WORK"}
 UNNAMED_IN_WIKIGOLD = frozenset({"SCIENCE", "MISC"})
-UNNAMED_IN_WNUT = frozenset({"SCIENCE", "MISC", "AWARD", "EVENT"})
-UNNAMED_IN_GUM = frozenset({*UNNAMED_IN_WNUT, "WORK"})
+UNNAMED_IN_GUM = frozenset({"SCIENCE", "MISC", "AWARD", "EVENT", "WORK"})
 WIKIGOLD_TRAIN_BLOCKS = 116  # of 145 articles: the last fifth is never trained on
 HELD_BACK = 5  # the last of so many parts of CrossNER's dev files chooses the checkpoint
 CUE_WORDS = {
@@ -148,14 +146,9 @@ def _rich_names(ner_folder: Path) -> list[NamedSentence]:
 
 
 def training_names(ner_folder: Path, lexicon: Lexicon) -> list[list[NamedSentence]]:
-    """Every entity sentence that may train, in our scheme, by set (CrossNER, Wikigold, WNUT-17)."""
+    """Every entity sentence that may train, in our scheme, by set (CrossNER, Wikigold)."""
     articles = [resolve_misc(s, lexicon) for s in wikigold(ner_folder / "wikigold.conll.gz", held_back=False)]
-    posts = [relabel(s, WNUT_LABELS) for s in read_iob(ner_folder / "wnut17_train.conll.gz")]
-    return [
-        _rich_names(ner_folder),
-        [mark_unknown(s, lexicon, UNNAMED_IN_WIKIGOLD) for s in articles],
-        [mark_unknown(s, lexicon, UNNAMED_IN_WNUT) for s in posts],
-    ]
+    return [_rich_names(ner_folder), [mark_unknown(s, lexicon, UNNAMED_IN_WIKIGOLD) for s in articles]]
 
 
 def guarded_gum_names(sentence: ParsedSentence, lexicon: Lexicon) -> tuple[EntitySpan, ...]:

@@ -87,8 +87,9 @@ def _fits(parse: Parse, token: int, pattern: Pattern) -> bool:
 def _instances(
     parse: Parse, token: int, relation: Relation, pattern: Pattern, fillers: "Fillers"
 ) -> Iterator[Candidate]:
-    heads, trust_head = fillers.fill(_tiers(parse, token, pattern.head), relation.head)
-    tails, trust_tail = fillers.fill(_tiers(parse, token, pattern.tail), relation.tail)
+    owned = "OWNER" in (pattern.head.grammar, pattern.tail.grammar)
+    heads, trust_head = fillers.fill(_tiers(parse, token, pattern.head, owned), relation.head)
+    tails, trust_tail = fillers.fill(_tiers(parse, token, pattern.tail, owned), relation.tail)
     confidence = pattern.confidence * trust_head * trust_tail
     for head in heads:
         for tail in tails:
@@ -96,9 +97,11 @@ def _instances(
                 yield Candidate(relation, pattern, head, tail, confidence)
 
 
-def _tiers(parse: Parse, token: int, role: Role) -> clauses.Tiers:
+def _tiers(parse: Parse, token: int, role: Role, owned: bool) -> clauses.Tiers:
     if not role.grammar:
         return clauses.prepositional(parse, token, role.prepositions)
+    if role.grammar == "SELF" and owned:  # "their son" names nobody; "the author of X" may have been named before
+        return clauses.denoted(parse, token)
     return {
         "AGENT": clauses.agents, "PATIENT": clauses.patients, "SUBJECT": clauses.subjects, "OBJECT": clauses.objects,
         "SELF": clauses.denoted_or_itself, "OWNER": clauses.owners,
@@ -136,13 +139,23 @@ class Fillers:
         """The spots of the first tier that holds some of the right type, coordination followed; and its trust."""
         for tier, trust in zip(tiers, TIER_CONFIDENCE, strict=False):
             found: list[Spot] = []
-            for token in tier:
+            for token in self._with_conjuncts(tier):
                 spot = self._spot_for(token, types)
                 if spot is not None and may_be(spot, types, self._lex):
                     found.extend(other for other in self.coordinated(spot, types) if other not in found)
             if found:
                 return found, trust
         return [], 0.0
+
+    def _with_conjuncts(self, tokens: list[int]) -> list[int]:
+        """The tokens and the nouns that arcs coordinate with them."""
+        parse = self._parse
+        result = list(tokens)
+        for token in result:
+            for child in parse.with_dep(token, "conj"):
+                if parse.pos[child] in {"NOUN", "PROPN"} and not parse.with_dep(child, "nsubj", "nsubj:pass", "cop", "case"):
+                    result.append(child)
+        return result
 
     def _spot_for(self, token: int, types: frozenset[str], depth: int = 0) -> Spot | None:
         """What a token stands for: the name it belongs to, the name it introduces, or a noun phrase of its own."""
@@ -193,6 +206,9 @@ class Fillers:
         if label and (determiner in {"the", "this", "that", "these", "both"} or label == "PERSON"):
             if types & self._lex.types(label, word) or word not in self._lex.generic:
                 return make_spot(parse, self._text, token, token + 1, "description", label)
+        left = self.at.get(start - 1)
+        if left is not None and left.kind == "name" and may_be(left, types, self._lex):
+            return left
         if "SCIENCE" in types and determiner not in {"a", "an", "his", "her", "their", "its", "some", "any", "no"}:
             if start == token and word in self._lex.generic:
                 return None
@@ -219,7 +235,7 @@ class Fillers:
         place, last = spot.end, len(parse.words)
         while True:
             start = place
-            while place < last and self.at.get(place) is None and self._joins(place, before, start):
+            while place < last and self._joins(place, before, start):
                 place += 1
             follower = self.at.get(place) if place < last else None
             gap = set(parse.lower[start:place])
@@ -235,6 +251,11 @@ class Fillers:
     def _joins(self, token: int, preposition: str, start: int) -> bool:
         parse = self._parse
         word = parse.lower[token]
+        spot = self.at.get(token)
+        if spot is not None:  # "the Copley Medal IN 1899 and the Nobel Prize"
+            return spot.kind == "value" and parse.lower[spot.start - 1] in {"in", "year"}
+        if word == "in" and (after := self.at.get(token + 1)) is not None and after.kind == "value":
+            return True
         if token == start:
             return word in {",", "and", "or", "&", "as"}
         is_title = self._lex.noun_label.get(word) == "PERSON"

@@ -251,9 +251,9 @@ def set_entities(doc: Doc, lengths: Sequence[int], names: Sequence[Sequence[Enti
     doc.set_ents(known, missing=unknown, default="outside")
 
 
-def write_docs(docs: Iterable[Doc], path: Path) -> int:
-    """Write documents in spaCy's binary format; return how many."""
+def write_docs(docs: Iterable[Doc], path: Path) -> tuple[int, int]:
+    """Write documents in spaCy's binary format; return how many documents and how many words."""
     path.parent.mkdir(parents=True, exist_ok=True)
     docbin = DocBin(docs=docs, store_user_data=False)
     docbin.to_disk(path)
-    return len(docbin)
+    return len(docbin), sum(len(words) for words in docbin.tokens)
