@@ -1,14 +1,16 @@
 """Questions to answers with their proof: link, predict, put names, sentences and a query to what was found."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Protocol
 
 from kgqa.graph.queries import PathBranch, path_query
 from kgqa.knowledge_base import KnowledgeBase
+from kgqa.memory.embedder import load_embedder
 from kgqa.reason.paths import Branch, Edge
-from kgqa.reason.predict import NO_ENTITY, NOT_KNOWN, Prediction
+from kgqa.reason.predict import NO_ENTITY, NOT_KNOWN, Prediction, Predictor
 from kgqa.types import Answer, Candidate, Provenance, Question, Step
 
 
@@ -36,6 +38,34 @@ class Answerer:
         self._text_of = dict(zip(self._table.entities, self._table.entity_texts, strict=True))
         self._text_of |= zip(self._table.relation_terms, self._table.relation_texts, strict=True)
         self._evidence: Callable[[tuple[str, str, str]], Provenance | None] = lru_cache(1 << 17)(self._best_support)
+
+    @classmethod
+    def open(
+        cls, kb: KnowledgeBase, checkpoint: str | Path, *, batch_size: int = 256, max_paths: int = 10
+    ) -> "Answerer":
+        """The reasoner of a checkpoint over a knowledge base, with the linker for its names.
+
+        `max_paths`: how many of a question's answers come with their evidence. Raises ModelError where the checkpoint
+        cannot be loaded, or where the vectors were made by an embedder that is not installed.
+        """
+        from kgqa.answer.linking import EntityLinker
+
+        predictor = Predictor.load(Path(checkpoint), kb, max_paths=max_paths)
+        memory = kb.memory("entity") if kb.embedder_name else None
+        embedder = load_embedder(kb.embedder_name) if kb.embedder_name else None
+        linker = EntityLinker.from_aliases(kb.aliases(), memory=memory, embedder=embedder)
+        return cls(kb, predictor, linker, batch_size=batch_size)
+
+    def names_of(self, term: str) -> set[str]:
+        """Every name that an entity goes by."""
+        return self._names.get(term, set())
+
+    @cached_property
+    def _names(self) -> dict[str, set[str]]:
+        names: dict[str, set[str]] = {}
+        for name, term in self.kb.aliases():
+            names.setdefault(term, set()).add(name)
+        return names
 
     def text_of(self, term: str) -> str:
         """What a node or a relation of this graph is called."""

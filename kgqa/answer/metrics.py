@@ -1,6 +1,6 @@
 """How good answers are, as counters that add: stream over a run, or sum the parts of many."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -77,13 +77,3 @@ def score(answer: Answer, *, names_of: NamesOf = lambda term: ()) -> Scores:
 
 def _names(candidate: Candidate, names_of: NamesOf) -> set[str]:
     return {candidate.iri, candidate.text, *names_of(candidate.iri)}
-
-
-def score_by_kind(answers: Iterable[Answer], *, names_of: NamesOf = lambda term: ()) -> dict[str, Scores]:
-    """Scores by the questions' kind, and of all of them under "all"; answers without gold count nowhere."""
-    totals: dict[str, Scores] = {}
-    for answer in answers:
-        one = score(answer, names_of=names_of)
-        for kind in {answer.question.kind, "all"} - {""}:
-            totals[kind] = totals.get(kind, Scores()) + one
-    return {kind: totals[kind] for kind in sorted(totals, key=lambda kind: (kind == "all", kind))}

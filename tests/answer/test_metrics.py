@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgqa.answer.metrics import Scores, score, score_by_kind
+from kgqa.answer.metrics import Scores, score
 from kgqa.types import Answer, Candidate, Question
 
 NAMES = st.sampled_from("abcdefghijklmno")
@@ -67,11 +67,3 @@ def test_an_alias_or_a_term_meets_gold_and_case_does_not():
     assert score(found, names_of=lambda term: names.get(term, ())).exact_match == 1
     assert score(answer(("urn:Breslau",), ["Breslau"])).exact_match == 1
     assert score(answer(("breslau",), ["Breslau"])).hits_at_1 == 0
-
-
-def test_kinds_are_told_apart_and_all_comes_last():
-    answers = [answer(("a",), ["a"], "1-hop"), answer(("a",), ["b"], "2-hop"), answer(None, ["a"]), answer((), [])]
-    scores = score_by_kind(answers)
-    assert list(scores) == ["1-hop", "2-hop", "all"]
-    assert scores["1-hop"].report()["hits@1"] == 1
-    assert scores["all"].report() | {} == {**scores["all"].report(), "hits@1": 0.5, "abstained": 1.0, "questions": 3}

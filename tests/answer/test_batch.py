@@ -1,0 +1,47 @@
+"""A batch is answered, written and scored in one pass, without being held in memory."""
+
+import json
+
+from kgqa.answer.batch import answer_batch
+from kgqa.types import Answer, Candidate, Question
+
+
+class ToyAnswerer:
+    """Answers `a` to everything but the questions that end in "nothing"."""
+
+    text_of = staticmethod(str)
+    names_of = staticmethod(lambda term: {"alias of a"})
+
+    def answer(self, questions):
+        for question in questions:
+            if question.text.endswith("nothing"):
+                yield Answer(question, (), (), True, "no such entity")
+            else:
+                yield Answer(question, (), (Candidate("a", "urn:a", 1.0),), False, "")
+
+
+QUESTIONS = [
+    Question("1", "x", answers=("a",), kind="1-hop"),
+    Question("2", "x", answers=("alias of a",), kind="2-hop"),
+    Question("3", "x", answers=("b",), kind="2-hop"),
+    Question("4", "nothing", answers=()),
+    Question("5", "nothing"),
+]
+
+
+def test_scores_are_by_kind_and_leave_out_what_has_no_gold(tmp_path):
+    summary = answer_batch(ToyAnswerer(), iter(QUESTIONS), tmp_path / "out.jsonl")
+    assert summary.kinds() == ["1-hop", "2-hop", "all"]
+    assert [summary.scores[kind].report()["hits@1"] for kind in summary.kinds()] == [1.0, 0.5, 2 / 3]
+    found = summary.metrics()
+    assert (found["num_questions"], found["num_abstained"], found["abstained: no such entity"]) == (5, 2, 2)
+    assert found["questions"] == 4
+    assert found["abstained"] == 1.0
+    rows = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert [json.loads(row)["id"] for row in rows] == ["1", "2", "3", "4", "5"]
+
+
+def test_without_gold_there_are_no_rates(tmp_path):
+    summary = answer_batch(ToyAnswerer(), [Question("1", "x")], tmp_path / "out.jsonl")
+    assert summary.kinds() == []
+    assert "hits@1" not in summary.metrics()
