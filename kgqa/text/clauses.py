@@ -19,30 +19,31 @@ _BECOMING = frozenset(
     "become became becoming becomes remain remained remains appointed elected named made chosen worked served serving "
     "acted working serves works".split()
 )
+_PREMODIFIERS = frozenset({"compound", "amod"})
+_TIMES = frozenset("year years month months week weeks day days time times age later".split())
 _REACH = 25
 """How many words after a verb its prepositional phrases are looked for."""
 
 
-def passive(parse: Parse, verb: int) -> bool:
-    """Whether the verb's subject (or the noun it modifies) undergoes it."""
+def voice(parse: Parse, verb: int) -> str:
+    """`active`, `passive`, or `either` for a participle that may be both ("the element discovered ...")."""
     if parse.tags[verb] == "VBG" or parse.lower[verb].endswith("ing"):
-        return False
+        return "active"
     token = verb - 1
     while token >= 0 and verb - token < 4 and parse.pos[token] in {"ADV", "AUX", "PART"}:
         if parse.lower[token] in _BE:
-            return True
+            return "passive"
         if parse.lower[token] in _HAVE:
-            return False
+            return "active"
         token -= 1
-    if verb + 1 < len(parse.words) and parse.lower[verb + 1] == "by":
-        return True
-    if parse.with_dep(verb, "aux:pass", "nsubj:pass"):
-        return True
-    if parse.tags[verb] in {"VBD", "VBZ", "VBP", "VB"}:
-        head = parse.heads[verb]
-        inherits = parse.deps[verb] == "conj" and head != verb and not parse.with_dep(verb, *_SUBJECTS)
-        return inherits and parse.tags[verb] == "VBD" and parse.tags[head] == "VBN" and passive(parse, head)
-    return not parse.with_dep(verb, "obj", "nsubj")
+    if verb + 1 < len(parse.words) and parse.lower[verb + 1] == "by" or parse.with_dep(verb, "aux:pass", "nsubj:pass"):
+        return "passive"
+    head = parse.heads[verb]
+    if parse.deps[verb] == "conj" and head != verb and parse.tags[verb] in {"VBN", "VBD"} and parse.tags[head] == "VBN":
+        return voice(parse, head)
+    if parse.tags[verb] in {"VBZ", "VBP", "VB"} or parse.with_dep(verb, "obj", "nsubj"):
+        return "active"
+    return "either" if parse.tags[verb] == "VBN" or parse.deps[verb] in {"acl", "amod", "advcl"} else "active"
 
 
 def subject(parse: Parse, verb: int, depth: int = 0) -> list[int]:
@@ -54,24 +55,35 @@ def subject(parse: Parse, verb: int, depth: int = 0) -> list[int]:
         return []
     if dep in {"acl", "amod"} and parse.pos[head] in _NOMINAL:
         return [head]
-    if dep in {"conj", "xcomp", "advcl", "parataxis"} and parse.pos[head] in {"VERB", "AUX", "NOUN", "ADJ", "PROPN"}:
+    if dep == "xcomp" and (controller := [token for token in parse.with_dep(head, "obj") if token < verb]):
+        return controller  # "a grant allowed HER to continue"
+    if dep in {"conj", "xcomp", "advcl", "parataxis"}:
         return subject(parse, head, depth + 1)
     return []
 
 
 def subjects(parse: Parse, verb: int) -> Tiers:
     """Tier 0 by arcs, tier 1 the nearest nominals before the verb that no preposition introduces."""
-    return [subject(parse, verb), _nominals_before(parse, verb)]
+    return [subject(parse, verb), _nominals_before(parse, verb) or _subject_after(parse, verb)]
 
 
 def _nominals_before(parse: Parse, verb: int) -> list[int]:
     start, _ = parse.sentences[parse.sentence_of[verb]]
     for token in range(verb - 1, start - 1, -1):
         if parse.pos[token] == "VERB" and parse.tags[token] not in {"VBG", "VBN"}:
-            return []
-        if parse.pos[token] in {"NOUN", "PROPN", "PRON"} and not introduced(parse, token):
+            return subject(parse, token)
+        is_nominal = parse.pos[token] in {"NOUN", "PROPN", "PRON"} and parse.lower[token] not in _TIMES
+        if is_nominal and not introduced(parse, token):
             return [token]
     return []
+
+
+def _subject_after(parse: Parse, verb: int) -> list[int]:
+    """"BORN in Rome, HE ..."."""
+    start, end = parse.sentences[parse.sentence_of[verb]]
+    if verb - start > 1:
+        return []
+    return next(([token] for token in range(verb + 1, end) if parse.deps[token] in _SUBJECTS), [])
 
 
 def introduced(parse: Parse, token: int) -> str:
@@ -110,14 +122,14 @@ def _nominal_after(parse: Parse, token: int) -> list[int]:
 
 def agents(parse: Parse, verb: int) -> Tiers:
     """Who does it: the subject of an active verb, the by-phrase of a passive one."""
-    if not passive(parse, verb):
-        return subjects(parse, verb)
-    return prepositional(parse, verb, frozenset({"by"}))
+    if voice(parse, verb) == "passive":
+        return prepositional(parse, verb, frozenset({"by"}))
+    return subjects(parse, verb)
 
 
 def patients(parse: Parse, verb: int) -> Tiers:
     """Whom it is done to: the object of an active verb, the subject of a passive one."""
-    return subjects(parse, verb) if passive(parse, verb) else objects(parse, verb)
+    return objects(parse, verb) if voice(parse, verb) == "active" else subjects(parse, verb)
 
 
 def prepositional(parse: Parse, trigger: int, prepositions: frozenset[str]) -> Tiers:
@@ -186,7 +198,7 @@ def denoted(parse: Parse, noun: int) -> Tiers:
     elif dep == "nmod" and parse.lower[head] == "one":
         return denoted(parse, head)
     elif dep == "conj" and head < noun and not found:
-        return denoted(parse, head)
+        found = denoted(parse, head)[0] if parse.with_dep(noun, "cc") else [head]  # without "and": an apposition
     return [found, _neighbour(parse, noun)]
 
 
@@ -207,7 +219,7 @@ def _neighbour(parse: Parse, noun: int) -> list[int]:
     if after < end and parse.pos[after] == "PROPN":
         return [after]
     before = noun - 1
-    while before > start and (parse.pos[before] in {"ADJ", "DET", "NUM", "ADV", "PROPN"} or parse.deps[before] == "compound"):
+    while before > start and (parse.pos[before] in {"ADJ", "DET", "NUM", "ADV", "PROPN"} or parse.deps[before] in _PREMODIFIERS):
         before -= 1
     if before > start and parse.words[before] == ",":
         return [before - 1] if parse.pos[before - 1] in {"PROPN", "NOUN"} else []

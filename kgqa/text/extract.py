@@ -119,11 +119,9 @@ class Extractor:
             document.doc_id, document.text[span[0] : span[1]], span, candidate.head.span, candidate.tail.span,
             pattern.name, round(confidence, 4),
         )  # fmt: skip
-        for head, head_text in _terms(candidate.head, relation.head, resolver, self._lex):
-            for tail, tail_text in _terms(candidate.tail, relation.tail, resolver, self._lex):
-                if head != tail:
-                    name = relation_iri(relation.name)
-                    yield Fact(head, name, tail, head_text, relation.text, tail_text, provenance)
+        name = relation_iri(relation.name)
+        for (head, head_text), (tail, tail_text) in _pairs(candidate, resolver, self._lex):
+            yield Fact(head, name, tail, head_text, relation.text, tail_text, provenance)
 
 
 def _windows(passages: Sequence[Passage]) -> Iterator[list[Passage]]:
@@ -163,16 +161,31 @@ def _known_names(pipeline: Language, title: str, paragraphs: Sequence[Sequence[S
     return names
 
 
-def _terms(spot: Spot, types: frozenset[str], resolver: Resolver, lex: Lexicon) -> list[tuple[str, str]]:
-    """(term, text) of what a spot stands for: the first reading of the right type; several where it is a plural."""
-    if spot.kind == "value":
-        year = spot.literal[1:5]
-        literal = mentions.literal(year) if "YEAR" in types else spot.literal
-        return [(literal, literal[1 : literal.rindex('"')])]
-    for reading in resolver.readings(spot):
-        if all(entity.label == "MISC" or types & lex.types(entity.label, entity.name) for entity in reading):
-            return [(entity_iri(entity.name), entity.name) for entity in reading]
+Term = tuple[str, str]
+"""A term and the text it goes by."""
+
+
+def _pairs(candidate: Candidate, resolver: Resolver, lex: Lexicon) -> list[tuple[Term, Term]]:
+    """The first readings of both ends that are of the right types and not the same; several pairs for plurals."""
+    heads = _readings(candidate.head, candidate.relation.head, resolver, lex)
+    tails = _readings(candidate.tail, candidate.relation.tail, resolver, lex)
+    ranked = sorted((one + two, one, two) for one in range(len(heads)) for two in range(len(tails)))
+    for _, one, two in ranked:
+        if set(heads[one]).isdisjoint(tails[two]):
+            return [(head, tail) for head in heads[one] for tail in tails[two]]
     return []
+
+
+def _readings(spot: Spot, types: frozenset[str], resolver: Resolver, lex: Lexicon) -> list[list[Term]]:
+    """What a spot can stand for among the types, best first."""
+    if spot.kind == "value":
+        literal = mentions.literal(spot.literal[1:5]) if "YEAR" in types else spot.literal
+        return [[(literal, literal[1 : literal.rindex('"')])]]
+    return [
+        [(entity_iri(entity.name), entity.name) for entity in reading]
+        for reading in resolver.readings(spot)
+        if all(entity.label == "MISC" or types & lex.types(entity.label, entity.name) for entity in reading)
+    ]
 
 
 def _mentions(paragraphs: Sequence[tuple[Parse, list[Spot]]], resolver: Resolver) -> Iterator[Mention]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from spacy.language import Language
 
+from kgqa.text.clauses import introduced
 from kgqa.text.lexicon import Lexicon
-from kgqa.text.names import Chunk, chunks, form_label
+from kgqa.text.names import Chunk, chunks, form_label, is_common
 from kgqa.text.nlp import Parse, readable
 from kgqa.types import Span
 
@@ -23,7 +24,7 @@ _DATES = re.compile(
     rf"\b(?:(?P<d1>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<m1>{_MONTH}),? (?P<y1>\d{{4}})"
     rf"|(?P<m2>{_MONTH}) (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y2>\d{{4}})"
     rf"|(?P<m3>{_MONTH}),? (?:of )?(?P<y3>\d{{4}})"
-    r"|(?P<y4>1\d{3}|20\d{2}))(?![\d'’]|s\b|-\d|,\d{3})(?! (?:metres|kilometres|miles|people|kg|volumes)\b)"
+    r"|(?P<y4>1\d{3}|20\d{2}))(?![\d'’]|s\b|-\d{1,3}(?!\d)|,\d{3})(?! (?:metres|kilometres|miles|people|kg|volumes)\b)"
 )
 _PRONOUNS = {
     "he": "m", "him": "m", "his": "m", "she": "f", "her": "f", "hers": "f", "it": "n", "its": "n",
@@ -115,14 +116,14 @@ def _names(parse: Parse, lex: Lexicon) -> list[Chunk]:
     for start, end, label in by_form:
         inside = [ner for ner in entities if ner[0] < end and start < ner[1]]
         wider = [ner for ner in inside if ner[0] <= start and end <= ner[1] and ner[1] - ner[0] > end - start]
-        if wider and _trusted(parse, wider[0]):
+        if wider and label != "PERSON" and _trusted(parse, wider[0]):
             continue
         longest = max(inside, key=lambda ner: ner[1] - ner[0], default=None)
         result.append((start, end, label or (longest[2] if longest else "MISC")))
     covered = {token for start, end, _ in result for token in range(start, end)}
     for start, end, label in entities:
         if not covered.intersection(range(start, end)):
-            capital = parse.words[start][:1].isupper()
+            capital = parse.words[start][:1].isupper() and not (end - start == 1 and is_common(parse, start, lex))
             if capital or label in {"SCIENCE", "AWARD", "EVENT"}:
                 result.append((start, end, form_label(parse.words[start:end], lex) or label))
                 covered.update(range(start, end))
@@ -131,7 +132,7 @@ def _names(parse: Parse, lex: Lexicon) -> list[Chunk]:
 
 def _trim(parse: Parse, entity: Chunk) -> Chunk | None:
     start, end, label = entity
-    while start < end and (parse.lower[start] in {"the", "a", "an", "'s"} or parse.pos[start] in {"PUNCT", "SPACE"}):
+    while start < end and (parse.lower[start] in {"the", "a", "an", "'s"} or parse.pos[start] in {"PUNCT", "SPACE", "NUM"}):
         if label == "WORK" and parse.words[start] in {"The", "A", "An"}:
             break
         start += 1
@@ -194,7 +195,8 @@ def settle_labels(paragraphs: Sequence[tuple[Parse, list[Spot]]], lex: Lexicon) 
             if spot.kind == "name":
                 vote = votes.setdefault(spot.text, Counter())
                 form = form_label(spot.text.split(), lex)
-                vote.update({form: _FORM_VOTE, _context_label(parse, spot, lex): _CONTEXT_VOTE, spot.label: _NER_VOTE})
+                for label, weight in ((form, _FORM_VOTE), _context_vote(parse, spot, lex), (spot.label, _NER_VOTE)):
+                    vote[label] += weight
                 if form == "PERSON":
                     surnames.add(spot.text.split()[-1])
                 if spot.start != parse.sentences[spot.sentence][0]:
@@ -205,11 +207,20 @@ def settle_labels(paragraphs: Sequence[tuple[Parse, list[Spot]]], lex: Lexicon) 
         vote.pop("", None)
         vote.pop("MISC", None)
     labels = {name: min(vote, key=lambda label: (-vote[label], label)) for name, vote in votes.items() if vote}
-    for _, spots in paragraphs:
+    for parse, spots in paragraphs:
         for spot in spots:
             if spot.kind == "name":
                 spot.label = labels.get(spot.text, "MISC")
+                if spot.label == "WORK" and spot.start and parse.words[spot.start - 1] in {"The", "A", "An"}:
+                    _widen(parse, spot)
         spots[:] = [spot for spot in spots if not _doubtful(spot, inside)]
+
+
+def _widen(parse: Parse, spot: Spot) -> None:
+    """A title keeps its article."""
+    spot.start -= 1
+    spot.span = parse.span(spot.start, spot.end)
+    spot.text = f"{parse.words[spot.start]} {spot.text}"
 
 
 def _doubtful(spot: Spot, inside: set[str]) -> bool:
@@ -217,11 +228,19 @@ def _doubtful(spot: Spot, inside: set[str]) -> bool:
     return spot.kind == "name" and spot.label == "MISC" and " " not in spot.text and spot.text not in inside
 
 
-def _context_label(parse: Parse, spot: Spot, lex: Lexicon) -> str:
+def _context_vote(parse: Parse, spot: Spot, lex: Lexicon) -> tuple[str, int]:
     """What the words beside a name call it: "the element X", "X, a school", "X was a physicist"; "" if nothing."""
     before = spot.start - 1
     if before >= 0 and parse.lower[before] in lex.noun_label and parse.pos[before] == "NOUN":
-        return lex.noun_label[parse.lower[before]]
+        label = lex.noun_label[parse.lower[before]]
+        return label, _FORM_VOTE + 1 if label == "WORK" else _CONTEXT_VOTE  # "her book Madame Curie"
+    label = _called(parse, spot, lex)
+    if label == "PERSON" and introduced(parse, spot.start) in {"in", "at", "near", "to", "from"}:
+        return "", 0  # "born in Ulm, the son of a merchant"
+    return label, _CONTEXT_VOTE
+
+
+def _called(parse: Parse, spot: Spot, lex: Lexicon) -> str:
     place, (_, end) = spot.end, parse.sentences[spot.sentence]
     if place >= end or not (parse.words[place] == "," or parse.lower[place] in {"is", "was", "are", "were"}):
         return ""

@@ -31,10 +31,15 @@ def chunks(parse: Parse, lex: Lexicon) -> list[Chunk]:
             token += 1
             continue
         end, label = _extend(parse, token, lex, taken)
-        if end - token > 1 or not (parse.lower[token] in lex.demonyms or parse.lower[token] in lex.noun_label):
+        if end - token > 1 or not is_common(parse, token, lex):
             found.append((token, end, label))
         token = end
     return sorted(found)
+
+
+def is_common(parse: Parse, token: int, lex: Lexicon) -> bool:
+    """Whether a capitalised word names no entity by itself: "English", "Dutchman", "Professor"."""
+    return parse.lower[token] in lex.demonyms or parse.lower[token] in lex.noun_label
 
 
 def quoted_titles(parse: Parse) -> list[Chunk]:
@@ -111,6 +116,8 @@ def _step(parse: Parse, start: int, end: int, limit: int, label: str, lex: Lexic
         return 2
     if word == "," and follows and parse.lower[end - 1] in lex.campuses and label == "ORG":
         return 2
+    if word in lex.name_words["SCIENCE"] | lex.name_words["AWARD"] and label in {"", "PERSON"} and end - start < 4:
+        return 1  # "the Geiger counter", "the Nobel prize"
     if word not in lex.name_links.get(label or "PERSON", ()):
         return 0
     if word in {"and", "&"} and label == "ORG":

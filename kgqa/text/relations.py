@@ -84,6 +84,10 @@ def _fits(parse: Parse, token: int, pattern: Pattern) -> bool:
     )
 
 
+def _is_conjunct(parse: Parse, token: int) -> bool:
+    return bool(parse.with_dep(token, "cc")) and not parse.with_dep(token, "nsubj", "nsubj:pass", "cop", "case")
+
+
 def _instances(
     parse: Parse, token: int, relation: Relation, pattern: Pattern, fillers: "Fillers"
 ) -> Iterator[Candidate]:
@@ -153,7 +157,7 @@ class Fillers:
         result = list(tokens)
         for token in result:
             for child in parse.with_dep(token, "conj"):
-                if parse.pos[child] in {"NOUN", "PROPN"} and not parse.with_dep(child, "nsubj", "nsubj:pass", "cop", "case"):
+                if parse.pos[child] in {"NOUN", "PROPN"} and _is_conjunct(parse, child):
                     result.append(child)
         return result
 
@@ -203,7 +207,8 @@ class Fillers:
             start -= 1
         determiner = parse.lower[start - 1] if start else ""
         label = self._lex.noun_label.get(word)
-        if label and (determiner in {"the", "this", "that", "these", "both"} or label == "PERSON"):
+        modified = start < token and "SCIENCE" in types and label == "SCIENCE"  # "the exclusion principle" is a name
+        if label and not modified and (determiner in {"the", "this", "that", "these", "both"} or label == "PERSON"):
             if types & self._lex.types(label, word) or word not in self._lex.generic:
                 return make_spot(parse, self._text, token, token + 1, "description", label)
         left = self.at.get(start - 1)
