@@ -101,48 +101,75 @@ def collate(examples: Sequence[Example]) -> Batch:
 
 
 class EpochSampler:
-    """A new order every epoch that depends on the seed and the epoch alone, so that a resumed run sees the same one."""
+    """The order of an epoch's examples: drawn anew each epoch from the seed and the epoch alone.
 
-    def __init__(self, num_examples: int, *, seed: int, limit: int | None) -> None:
-        self.num_examples, self.seed, self.limit = num_examples, seed, limit
-        self.epoch = 0
+    A resumed run therefore sees what an uninterrupted one would have seen. Real examples come first in the data set,
+    `num_synthetic` made ones after them; the made ones take `synthetic_share` of an epoch. Both are gone through in
+    random order, again from the start when an epoch wants more than there are.
+    """
+
+    def __init__(
+        self, num_real: int, num_synthetic: int, *, length: int, synthetic_share: float, seed: int
+    ) -> None:
+        share = synthetic_share if num_real else 1.0
+        self.num_real, self.num_synthetic = num_real, num_synthetic
+        self.from_synthetic = round(length * share) if num_synthetic else 0
+        self.from_real = length - self.from_synthetic
+        self.seed, self.epoch = seed, 0
 
     def __len__(self) -> int:
-        return min(self.num_examples, self.limit or self.num_examples)
+        return self.from_real + self.from_synthetic
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
-        order = torch.randperm(self.num_examples, generator=generator)
-        yield from order[: len(self)].tolist()
+        real = self._cycled(self.num_real, self.from_real, stream=1)
+        made = self._cycled(self.num_synthetic, self.from_synthetic, stream=2) + self.num_real
+        chosen = torch.cat([real, made])
+        yield from chosen[torch.randperm(len(chosen), generator=self._generator(0))].tolist()
+
+    def _cycled(self, available: int, wanted: int, *, stream: int) -> Tensor:
+        generator, parts = self._generator(stream), [torch.empty(0, dtype=torch.int64)]
+        while wanted > 0:
+            parts.append(torch.randperm(available, generator=generator)[:wanted])
+            wanted -= len(parts[-1])
+        return torch.cat(parts)
+
+    def _generator(self, stream: int) -> torch.Generator:
+        return torch.Generator().manual_seed((self.seed * 1_000_003 + self.epoch) * 3 + stream)
 
 
 class QuestionData(pl.LightningDataModule):
     """Training and development questions over one graph.
 
-    `epoch_questions` bounds an epoch (null: all questions), so that evaluation and checkpoints come at a steady pace
-    whatever the data's size; each epoch draws anew.
+    `epoch_questions` is the length of an epoch (null: every real question once), so that evaluation and checkpoints
+    come at a steady pace whatever the data's size.
     """
 
     def __init__(
         self,
         train: Sequence[Example],
+        synthetic: Sequence[Example],
         dev: Sequence[Example],
         *,
         batch_size: int,
         seed: int,
+        synthetic_share: float = 0.0,
         epoch_questions: int | None = None,
     ) -> None:
         super().__init__()
-        self.train, self.dev = list(train), list(dev)
-        self.batch_size, self.seed, self.epoch_questions = batch_size, seed, epoch_questions
+        self.train = [*train, *synthetic]
+        self.dev = list(dev)
+        self.batch_size = batch_size
+        length = epoch_questions or len(train) or len(synthetic)
+        self.sampler = EpochSampler(
+            len(train), len(synthetic), length=length, synthetic_share=synthetic_share, seed=seed
+        )
 
     def train_dataloader(self) -> DataLoader[Example]:
-        sampler = EpochSampler(len(self.train), seed=self.seed, limit=self.epoch_questions)
-        return DataLoader(self.train, batch_size=self.batch_size, sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
+        return DataLoader(self.train, self.batch_size, sampler=self.sampler, collate_fn=collate)  # type: ignore[arg-type]
 
     def val_dataloader(self) -> DataLoader[Example]:
-        return DataLoader(self.dev, batch_size=self.batch_size, collate_fn=collate)  # type: ignore[arg-type]
+        return DataLoader(self.dev, self.batch_size, collate_fn=collate)  # type: ignore[arg-type]

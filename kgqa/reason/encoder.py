@@ -5,7 +5,6 @@ Topics are written into the text as `PLACEHOLDER`, so that what is learned is ab
 equal wordings are encoded once.
 """
 
-import math
 import re
 import zlib
 from collections.abc import Sequence
@@ -159,22 +158,20 @@ class EncoderLayer(nn.Module):
         return states + self.feed_forward(states)
 
 
-def positions(length: int, width: int, device: torch.device) -> Tensor:
-    """Sinusoidal positions `[length, width]` (Vaswani et al. 2017, section 3.5); no limit on the length."""
-    rates = torch.exp(torch.arange(0, width, 2, device=device) * (-math.log(10_000.0) / width))
-    angles = torch.arange(length, device=device).unsqueeze(1) * rates
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
-
-
 class QuestionEncoder(nn.Module):
-    """Token features to contextual states, told which placeholder is the topic that is walked from."""
+    """Token features to contextual states, told which placeholder is the topic that is walked from.
 
-    def __init__(
-        self, token_width: int, *, width: int, num_layers: int, num_heads: int, dropout: float
-    ) -> None:
+    A token's place is told by its distance from that topic, not from the beginning: what stands next to the topic tends
+    to be followed first, wherever the two stand.
+    """
+
+    FARTHEST = 16
+
+    def __init__(self, token_width: int, *, width: int, num_layers: int, num_heads: int, dropout: float) -> None:
         super().__init__()
         self.project = nn.Linear(token_width, width)
         self.role = nn.Embedding(3, width)  # 0 a word, 1 this walk's topic, 2 another topic
+        self.distance = nn.Embedding(2 * self.FARTHEST + 1, width)
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
             EncoderLayer(width, num_heads=num_heads, dropout=dropout) for _ in range(num_layers)
@@ -183,12 +180,25 @@ class QuestionEncoder(nn.Module):
 
     def forward(self, tokens: TokenStates, topic_rank: Tensor) -> Tensor:
         """`topic_rank: [n]`, which placeholder is meant, from 1; returns `[n, L, W]`."""
-        is_topic = (tokens.topic_rank > 0).long()
-        role = is_topic * (2 - (tokens.topic_rank == topic_rank.unsqueeze(1)).long())
-        states = self.project(tokens.states)
-        states = states + self.role(role) + positions(states.shape[1], states.shape[2], states.device)
+        is_topic = tokens.topic_rank == topic_rank.unsqueeze(1)
+        role = (tokens.topic_rank > 0).long() * (2 - is_topic.long())
+        place = torch.arange(role.shape[1], device=role.device)
+        topic_place = is_topic.long().argmax(dim=1, keepdim=True)
+        distance = (place - topic_place).clamp(-self.FARTHEST, self.FARTHEST) + self.FARTHEST
+        states = self.project(tokens.states) + self.role(role) + self.distance(distance)
         states = self.dropout(states)
         for layer in self.layers:
             states = layer(states, tokens.mask)
         normed: Tensor = self.norm(states)
         return normed
+
+
+def summary(states: Tensor, tokens: TokenStates, topic_rank: Tensor) -> Tensor:
+    """The question as its walk sees it: mean over all tokens beside the state of the topic, `[n, 2W]`."""
+
+    def mean(kept: Tensor) -> Tensor:
+        weights = kept.unsqueeze(-1).to(states.dtype)
+        return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+    is_topic = tokens.mask & (tokens.topic_rank == topic_rank.unsqueeze(1))
+    return torch.cat([mean(tokens.mask), mean(is_topic)], dim=-1)

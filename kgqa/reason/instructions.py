@@ -69,7 +69,7 @@ class Instructions(nn.Module):
         self.num_slots, self.num_reads, self.width = num_slots, num_reads, width
         self.allocator, self.use_memory = allocator, use_memory
         self.step = nn.Embedding(max_hops, width)
-        self.query = nn.Linear((2 + num_reads) * width, width)
+        self.query = nn.Linear((3 + num_reads) * width, width)
         self.key_value = nn.Linear(width, 2 * width)
         self.instruction = nn.Sequential(
             nn.Linear((1 + num_reads) * width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width)
@@ -82,11 +82,9 @@ class Instructions(nn.Module):
         self.exclude = nn.Linear(width, max_hops)
         nn.init.constant_(self.exclude.bias, -2.0)  # leave nothing out until it has been learned
 
-    def forward(self, states: Tensor, tokens: TokenStates, relations: Tensor) -> list[Hop]:
-        """`states: [B, L, W]`, `relations: [R, D]` (features of their texts)."""
+    def forward(self, question: Tensor, states: Tensor, tokens: TokenStates, relations: Tensor) -> list[Hop]:
+        """`question: [B, 2W]`, `states: [B, L, W]`, `relations: [R, D]` (features of their texts)."""
         batch_size = states.shape[0]
-        kept = tokens.mask.unsqueeze(-1)
-        question = (states * kept).sum(1) / kept.sum(1)
         memory = short_term.initial_state(
             batch_size, num_slots=self.num_slots, width=self.width, num_reads=self.num_reads,
             device=states.device, dtype=states.dtype,

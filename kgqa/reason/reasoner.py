@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from kgqa.memory.short_term import Allocator
-from kgqa.reason.encoder import QuestionEncoder, TokenEncoder, pooled
+from kgqa.reason.encoder import QuestionEncoder, TokenEncoder, pooled, summary
 from kgqa.reason.follow import EdgeIndex, follow
 from kgqa.reason.instructions import Hop, Instructions
 
@@ -70,7 +70,7 @@ class Reasoner(nn.Module):
             token_encoder.width, width=width, num_heads=num_heads, max_hops=max_hops, num_slots=num_slots,
             num_reads=num_reads, allocator=allocator, use_memory=use_memory, dropout=dropout,
         )
-        self.constraint = nn.Linear(width, 1)
+        self.constraint = nn.Linear(2 * width, 1)
         nn.init.constant_(self.constraint.bias, 2.0)  # every topic counts until one is learned not to
 
     def relation_features(self, texts: list[str]) -> Tensor:
@@ -85,9 +85,9 @@ class Reasoner(nn.Module):
         tokens = self.token_encoder([text for text, _ in distinct])
         ranks = torch.tensor([rank for _, rank in distinct], device=relations.device)
         states = self.question_encoder(tokens, ranks)
-        hops = self.instructions(states, tokens, relations)
-        kept = tokens.mask.unsqueeze(-1)
-        constraint = torch.sigmoid(self.constraint((states * kept).sum(1) / kept.sum(1))).squeeze(-1)
+        question = summary(states, tokens, ranks)
+        hops = self.instructions(question, states, tokens, relations)
+        constraint = torch.sigmoid(self.constraint(question)).squeeze(-1)
         stops = _stop_distribution(torch.stack([hop.stop for hop in hops]))
         return [Hop(*(part[rows] for part in hop)) for hop in hops], stops[:, rows], constraint[rows]
 

@@ -11,16 +11,25 @@ Both logarithms pass gradients to relation weights in proportion to how much of 
 the weights are: what makes three unsupervised hops learnable from a random start.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
-from kgqa.errors import ModelError
-from kgqa.reason.data import Batch
-from kgqa.reason.follow import EdgeIndex
+from kgqa.errors import InputError, ModelError
+from kgqa.graph.subgraph import TripleTable
+from kgqa.reason import checkpoint
+from kgqa.reason.checkpoint import ReasonerSettings
+from kgqa.reason.data import Batch, Example, QuestionData, trainable
+from kgqa.reason.follow import EdgeIndex, edge_index
 from kgqa.reason.reasoner import Reasoner, Reasoning
+from kgqa.reason.synthetic import PathQuestions
 
 _FLOOR = 1e-10
 """Of weights inside logarithms: an answer that no walk reaches gives a bounded loss and no gradient."""
@@ -109,3 +118,126 @@ class ReasonerTraining(pl.LightningModule):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How to train; defaults and reasons stand in conf/trainer."""
+
+    max_epochs: int
+    epoch_questions: int | None
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    patience: int
+    synthetic_questions: int
+    synthetic_share: float
+    lightning: dict[str, Any]
+    """Arguments of Lightning's Trainer: accelerator, devices, strategy, precision, ..."""
+
+
+def fit(
+    settings: ReasonerSettings,
+    table: TripleTable,
+    train: Sequence[Example],
+    dev: Sequence[Example],
+    options: TrainingOptions,
+    *,
+    folder: Path,
+    seed: int,
+    resume: Path | None = None,
+    about: dict[str, Any] | None = None,
+) -> dict[str, float]:
+    """Train a reasoner on questions over `table`; the best one by dev set F1 is left in `folder`/checkpoints/best.
+
+    `resume` is the last.ckpt of an interrupted run, which goes on as if nothing had happened. Returns what was learned
+    from and the dev scores at the calibrated threshold. Errors: InputError without a usable question; ModelError when
+    the loss stops being a number.
+    """
+    pl.seed_everything(seed, verbose=False)
+    train, num_left_out = trainable(train)
+    dev, _ = trainable(dev)
+    synthetic = list(
+        PathQuestions(table, max_hops=settings.sizes["max_hops"], seed=seed).draw(options.synthetic_questions)
+    )
+    if not (train or synthetic) or not dev:
+        raise InputError(
+            f"nothing to learn from: {len(train)} training and {len(dev)} dev questions have a topic in the graph and "
+            "answers; check that qa's files belong to this knowledge base"
+        )
+    reasoner = settings.build()
+    edges = edge_index(table)
+    module = ReasonerTraining(
+        reasoner, edges, table.relation_texts, learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay, warmup_steps=options.warmup_steps,
+    )  # fmt: skip
+    data = QuestionData(
+        train, synthetic, dev, batch_size=options.batch_size, seed=seed,
+        synthetic_share=options.synthetic_share, epoch_questions=options.epoch_questions,
+    )  # fmt: skip
+    best = ModelCheckpoint(
+        folder / "checkpoints", filename="best", monitor="dev_f1", mode="max", save_last=True,
+        enable_version_counter=False, save_weights_only=False,
+    )  # fmt: skip
+    trainer = pl.Trainer(
+        max_epochs=options.max_epochs,
+        callbacks=[best, EarlyStopping("dev_f1", mode="max", patience=options.patience), RichProgressBar()],
+        logger=CSVLogger(folder, name="", version=""),
+        default_root_dir=folder,
+        gradient_clip_val=1.0,
+        num_sanity_val_steps=0,
+        **options.lightning,
+    )
+    trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+    module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
+    scores = _calibrated(module.eval(), data)
+    counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
+    settings = checkpoint.with_threshold(settings, scores["abstain_below"])
+    if trainer.is_global_zero:
+        checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about={**(about or {}), **counts, **scores})
+    return {**counts, **scores}
+
+
+@torch.inference_mode()
+def _calibrated(module: ReasonerTraining, data: QuestionData) -> dict[str, float]:
+    """The dev scores, and the weight of the best answer below which it is better to abstain."""
+    confidence, right, answerable = [], [], []
+    f1: list[float] = []
+    for batch in data.val_dataloader():
+        answers = module(batch).answers
+        hits, each_f1 = set_counts(answers, batch)
+        has_gold = torch.bincount(batch.gold_question, minlength=answers.shape[1]) > 0
+        correct = torch.zeros(len(has_gold), dtype=torch.bool)
+        correct[has_gold] = hits.bool().cpu()
+        confidence.append(answers.max(0).values.cpu())
+        right.append(correct)
+        answerable.append(has_gold.cpu())
+        f1 += each_f1.tolist()
+    known = torch.cat(answerable)
+    threshold = abstention_threshold(torch.cat(confidence), torch.cat(right), known)
+    return {
+        "dev_hits1": float(torch.cat(right)[known].float().mean()) if known.any() else 0.0,
+        "dev_f1": sum(f1) / max(len(f1), 1),
+        "abstain_below": threshold,
+    }
+
+
+def abstention_threshold(confidence: Tensor, right: Tensor, answerable: Tensor) -> float:
+    """The confidence below which to abstain: as many right answers and right abstentions as possible, `[n]` each.
+
+    An unanswerable question counts for as much as all answerable ones do for one another: each side is a rate. Without
+    any unanswerable question the threshold refuses one right answer in a hundred.
+    """
+    sure = confidence[right].sort().values
+    if answerable.all():
+        return float(sure[len(sure) // 100]) * 0.5 if len(sure) else 0.0
+    candidates = torch.cat([torch.zeros(1), confidence]).unique()
+    kept = confidence.unsqueeze(0) >= candidates.unsqueeze(1)
+    answered = (kept & right).sum(1) / max(int(answerable.sum()), 1)
+    abstained = (~kept & ~answerable).sum(1) / int((~answerable).sum())
+    # Right answers weigh three times as much: most questions that people ask can be answered.
+    value = 3 * answered + abstained
+    first = int(value.argmax())
+    below = candidates[first - 1] if first else candidates[first]
+    return float((candidates[first] + below) / 2)

@@ -1,0 +1,73 @@
+"""Train the reasoner on questions over a knowledge base: from answers alone, no path and no hop count needed. The best
+one by dev set F1 is left in the run's folder under checkpoints/best; an interrupted run goes on with trainer.resume=.
+"""
+
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from kgqa.answer.linking import EntityLinker
+from kgqa.answer.questions import read_questions
+from kgqa.knowledge_base import KnowledgeBase
+from kgqa.memory.embedder import default_embedder_kind, load_embedder
+from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
+from kgqa.reason.data import Example, Vocabulary, example
+from kgqa.reason.training import TrainingOptions, fit
+
+from .stage import stage
+
+
+@stage(
+    "train",
+    needs={"kb": "the folder of the knowledge base", "qa.train": "a file of questions with their answers"},
+    example="kgqa train kb=kb/mine qa=files qa.train=train.jsonl",
+)
+def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
+    """Link the questions' topics, train, calibrate."""
+    with KnowledgeBase.open(cfg.kb) as kb:
+        table = kb.triples()
+        train, dev = _examples(cfg, kb)
+        generation = kb.generation
+    kind = cfg.encoder.kind if cfg.encoder.kind != "auto" else default_encoder()
+    encoder = EncoderSettings(kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets)
+    sizes = OmegaConf.to_container(cfg.reasoner, resolve=True)
+    options = OmegaConf.to_container(cfg.trainer, resolve=True)
+    resume = options.pop("resume")
+    dev = random.Random(cfg.seed).sample(dev, min(len(dev), options.pop("dev_questions")))
+    return fit(
+        ReasonerSettings(encoder, sizes), table, train, dev, TrainingOptions(**options),
+        folder=run_folder, seed=cfg.seed, resume=Path(resume) if resume else None,
+        about={"generation": generation, "seed": cfg.seed},
+    )  # fmt: skip
+
+
+def default_encoder() -> str:
+    """MiniLM where it is installed, else our own."""
+    return "minilm" if default_embedder_kind() == "minilm" else "transformer"
+
+
+def _examples(cfg: DictConfig, kb: KnowledgeBase) -> tuple[list[Example], list[Example]]:
+    """Training and dev questions with linked topics; dev is held out of train where no file is given."""
+    embedder = load_embedder(kb.embedder_name) if kb.embedder_name else None
+    memory = kb.memory("entity") if kb.embedder_name else None
+    linker = EntityLinker.from_aliases(kb.aliases(), memory=memory, embedder=embedder)
+    vocabulary = Vocabulary(kb.triples())
+
+    def read(files: str | list[str] | None) -> list[Example]:
+        paths = [] if files is None else [files] if isinstance(files, str) else files
+        found = [q for path in paths for q in read_questions(Path(path), format=cfg.qa.format, strict=cfg.strict)]
+        return [example(question, vocabulary) for question in linker.link(found)]
+
+    train, dev = read(cfg.qa.train), read(cfg.qa.dev)
+    if not dev:
+        random.Random(cfg.seed).shuffle(train)
+        num_dev = round(len(train) * cfg.qa.dev_fraction)
+        train, dev = train[num_dev:], train[:num_dev]
+    return train, dev
+
+
+if __name__ == "__main__":
+    sys.exit(main())
