@@ -1,15 +1,14 @@
 """A batch of questions in one pass: answered, written and scored as they stream by."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kgqa.answer.answerer import Answerer
 from kgqa.answer.metrics import Scores, score
 from kgqa.answer.records import write_answers
+from kgqa.progress import progress
 from kgqa.types import Answer, Question
 
 ALL = "all"
@@ -57,15 +56,16 @@ def answer_batch(answerer: Answerer, questions: Iterable[Question], out: Path) -
     """Answer all `questions` into the JSON lines file `out`, in order, in constant memory; score those with gold."""
     summary = Summary()
     start = time.perf_counter()
-    columns = SpinnerColumn(), TextColumn("{task.completed:,} questions answered"), TimeElapsedColumn()
-    with Progress(*columns, transient=True) as progress:
-        answers = progress.track(_scored(answerer, questions, summary), total=None)
-        write_answers(out, answers, text_of=answerer.text_of)
+    with progress("answering", None) as advance:
+        write_answers(out, _scored(answerer, questions, summary, advance), text_of=answerer.text_of)
     summary.seconds = time.perf_counter() - start
     return summary
 
 
-def _scored(answerer: Answerer, questions: Iterable[Question], summary: Summary) -> Iterator[Answer]:
+def _scored(
+    answerer: Answerer, questions: Iterable[Question], summary: Summary, advance: Callable[[int], None]
+) -> Iterator[Answer]:
     for answer in answerer.answer(questions):
         summary.count(answer, score(answer, names_of=answerer.names_of))
+        advance(1)
         yield answer
