@@ -9,10 +9,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from kgqa.answer.linking import EntityLinker
+from kgqa.answer.answerer import open_linker
 from kgqa.answer.questions import read_questions
 from kgqa.knowledge_base import KnowledgeBase
-from kgqa.memory.embedder import default_embedder_kind, load_embedder
+from kgqa.memory.embedder import default_embedder_kind
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
 from kgqa.reason.data import Example, Vocabulary, example
 from kgqa.reason.training import TrainingOptions, fit
@@ -51,9 +51,7 @@ def default_encoder() -> str:
 
 def _examples(cfg: DictConfig, kb: KnowledgeBase) -> tuple[list[Example], list[Example]]:
     """Training and dev questions with linked topics; dev is held out of train where no file is given."""
-    embedder = load_embedder(kb.embedder_name) if kb.embedder_name else None
-    memory = kb.memory("entity") if kb.embedder_name else None
-    linker = EntityLinker.from_aliases(kb.aliases(), memory=memory, embedder=embedder)
+    linker = open_linker(kb)
     vocabulary = Vocabulary(kb.triples())
 
     def read(files: str | list[str] | None) -> list[Example]:

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from kgqa.answer.linking import EntityLinker
 from kgqa.graph.queries import PathBranch, path_query
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import load_embedder
@@ -24,6 +25,17 @@ class Links(Protocol):
     """What an Answerer asks of an entity linker."""
 
     def link(self, questions: Sequence[Question]) -> list[Question]: ...
+
+
+def open_linker(kb: KnowledgeBase) -> EntityLinker:
+    """The linker for the names of a knowledge base; its vectors serve too where it was indexed."""
+    indexed = kb.embedder_name is not None
+    return EntityLinker.from_aliases(
+        kb.aliases(),
+        memory=kb.memory("entity") if indexed else None,
+        embedder=load_embedder(kb.embedder_name) if kb.embedder_name else None,
+        relation_texts=kb.triples().relation_texts,
+    )
 
 
 class Answerer:
@@ -48,17 +60,8 @@ class Answerer:
         `max_paths`: how many of a question's answers come with their evidence. Raises ModelError where the checkpoint
         cannot be loaded, or where the vectors were made by an embedder that is not installed.
         """
-        from kgqa.answer.linking import EntityLinker
-
         predictor = Predictor.load(Path(checkpoint), kb, max_paths=max_paths)
-        memory = kb.memory("entity") if kb.embedder_name else None
-        embedder = load_embedder(kb.embedder_name) if kb.embedder_name else None
-        linker = EntityLinker.from_aliases(kb.aliases(), memory=memory, embedder=embedder)
-        return cls(kb, predictor, linker, batch_size=batch_size)
-
-    def names_of(self, term: str) -> set[str]:
-        """Every name that an entity goes by."""
-        return self._names.get(term, set())
+        return cls(kb, predictor, open_linker(kb), batch_size=batch_size)
 
     @cached_property
     def _names(self) -> dict[str, set[str]]:
@@ -66,6 +69,10 @@ class Answerer:
         for name, term in self.kb.aliases():
             names.setdefault(term, set()).add(name)
         return names
+
+    def names_of(self, term: str) -> set[str]:
+        """Every name that an entity goes by."""
+        return self._names.get(term, set())
 
     def text_of(self, term: str) -> str:
         """What a node or a relation of this graph is called."""
