@@ -38,11 +38,11 @@ def voice(parse: Parse, verb: int) -> str:
         token -= 1
     if verb + 1 < len(parse.words) and parse.lower[verb + 1] == "by" or parse.with_dep(verb, "aux:pass", "nsubj:pass"):
         return "passive"
-    head = parse.heads[verb]
-    if parse.deps[verb] == "conj" and head != verb and parse.tags[verb] in {"VBN", "VBD"} and parse.tags[head] == "VBN":
-        return voice(parse, head)
     if parse.tags[verb] in {"VBZ", "VBP", "VB"} or parse.with_dep(verb, "obj", "nsubj"):
         return "active"
+    head = parse.heads[verb]
+    if parse.deps[verb] == "conj" and head != verb and parse.tags[head] == "VBN":
+        return voice(parse, head)
     return "either" if parse.tags[verb] == "VBN" or parse.deps[verb] in {"acl", "amod", "advcl"} else "active"
 
 
@@ -63,8 +63,13 @@ def subject(parse: Parse, verb: int, depth: int = 0) -> list[int]:
 
 
 def subjects(parse: Parse, verb: int) -> Tiers:
-    """Tier 0 by arcs, tier 1 the nearest nominals before the verb that no preposition introduces."""
-    return [subject(parse, verb), _nominals_before(parse, verb) or _subject_after(parse, verb)]
+    """By arcs; then those of the clauses above; then the nearest nominal before that no preposition introduces."""
+    above: list[int] = []
+    token = verb
+    while parse.heads[token] != token and len(above) < 3:
+        token = parse.heads[token]
+        above.extend(parse.with_dep(token, *_SUBJECTS)[:1])
+    return [subject(parse, verb), above, _nominals_before(parse, verb) or _subject_after(parse, verb)]
 
 
 def _nominals_before(parse: Parse, verb: int) -> list[int]:
@@ -137,9 +142,14 @@ def prepositional(parse: Parse, trigger: int, prepositions: frozenset[str]) -> T
     own = _with_case(parse, trigger, prepositions)
     if "in" in prepositions or "at" in prepositions:
         own += [child for child in parse.children[trigger] if parse.lower[child] in {"there", "where"}]
+    governed = list(parse.children[trigger])
+    if parse.deps[trigger] in _SUBJECTS:  # "his STUDIES took place at X"
+        verb = parse.heads[trigger]
+        own += _with_case(parse, verb, prepositions)
+        governed += parse.with_dep(verb, "obj")
     nested = [
         token
-        for child in parse.children[trigger]
+        for child in governed
         if parse.deps[child] in {"obj", "obl", "nmod", "xcomp", "conj", "advmod", "appos"} and child > trigger
         for token in _with_case(parse, child, prepositions)
     ]

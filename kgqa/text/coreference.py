@@ -17,7 +17,7 @@ TRUST = {"name": 1.0, "concept": 0.9, "value": 1.0, "relative": 0.95, "pronoun":
 
 _SENTENCE_COST = 1.0
 _SUBJECT_BONUS = 1.0
-_TITLE_BONUS = 1.2
+_TITLE_BONUS = 2.0
 _PARALLEL_BONUS = 0.5
 _UNKNOWN_GENDER_COST = 0.7
 _FARTHEST = 6
@@ -121,6 +121,8 @@ class Resolver:
 
     def _concept(self, spot: Spot) -> Entity:
         name = spot.text[:1].upper() + spot.text[1:]
+        if self.title in self.parts.wholes(spot.text, spot.label) and self.title is not None:
+            return self.title  # "fission" in the document about nuclear fission
         if name not in self.by_name:
             self.by_name[name] = Entity(name, spot.label, {spot.text: None})
         return self.by_name[name]

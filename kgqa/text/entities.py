@@ -58,13 +58,13 @@ def plain(name: str) -> list[str]:
     return [word for part in words for word in part.split("-")]
 
 
-def same_person(one: Sequence[str], other: Sequence[str]) -> bool:
+def same_person(one: Sequence[str], other: Sequence[str], given_names: frozenset[str]) -> bool:
     """Whether two full names (plain words) can be the same person's: one spells out or leaves out parts of the other."""
     short, full = sorted((one, other), key=len)
     if len(short) < 2 or not _agree(short[-1], full[-1]) or len(short[-1]) < 3:
         return False
-    if not (_agree(short[0], full[0]) or short[0] in full[1:-1]):
-        return False
+    if not (_agree(short[0], full[0]) or (short[0] in full[1:-1] and short[0] in given_names)):
+        return False  # "Joliot-Curie" is no full name
     place = 0
     for word in short[:-1]:
         while place < len(full) - 1 and not _agree(word, full[place]):
@@ -164,7 +164,7 @@ def _same(one: list[str], other: list[str], label: str, lex: Lexicon) -> bool:
     if one == other:
         return True
     if label == "PERSON":
-        return same_person(one, other)
+        return same_person(one, other, lex.given_names)
     if label in {"ORG", "AWARD"}:
         short, full = sorted((one, other), key=len)
         return _abbreviates(short, full) or inverted(short) == inverted(full)

@@ -27,6 +27,7 @@ class Lexicon:
     possessive_names: frozenset[str]
     society: frozenset[str]
     partitive: frozenset[str]
+    premises: frozenset[str]
     demonyms: frozenset[str]
 
     def types(self, label: str, name: str) -> frozenset[str]:

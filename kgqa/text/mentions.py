@@ -13,7 +13,7 @@ from spacy.language import Language
 
 from kgqa.text.clauses import introduced
 from kgqa.text.lexicon import Lexicon
-from kgqa.text.names import Chunk, chunks, form_label, is_common
+from kgqa.text.names import Chunk, called, chunks, form_label, is_common
 from kgqa.text.nlp import Parse, readable
 from kgqa.types import Span
 
@@ -154,8 +154,9 @@ def _small_names(parse: Parse, text: str, lex: Lexicon, taken: set[int]) -> list
     spots = []
     for token, word in enumerate(parse.lower):
         if word in lex.concepts and token not in taken and parse.pos[token] in {"NOUN", "PROPN", "X", "ADJ"}:
-            follows = token + 1 < len(parse.words) and parse.pos[token + 1] in {"NOUN", "PROPN"}
-            if not (follows and parse.heads[token] == token + 1):
+            head = parse.heads[token]
+            between = parse.pos[token + 1 : head + 1]
+            if not (token < head < token + 4 and {"NOUN", "ADJ", "PROPN"}.issuperset(between)):  # "DNA double helix"
                 spots.append(_spot(parse, text, token, token + 1, "name", "SCIENCE"))
                 taken.add(token)
     return spots
@@ -234,27 +235,10 @@ def _context_vote(parse: Parse, spot: Spot, lex: Lexicon) -> tuple[str, int]:
     if before >= 0 and parse.lower[before] in lex.noun_label and parse.pos[before] == "NOUN":
         label = lex.noun_label[parse.lower[before]]
         return label, _FORM_VOTE + 1 if label == "WORK" else _CONTEXT_VOTE  # "her book Madame Curie"
-    label = _called(parse, spot, lex)
+    label = called(parse, spot.start, spot.end, lex)
     if label == "PERSON" and introduced(parse, spot.start) in {"in", "at", "near", "to", "from"}:
         return "", 0  # "born in Ulm, the son of a merchant"
     return label, _CONTEXT_VOTE
-
-
-def _called(parse: Parse, spot: Spot, lex: Lexicon) -> str:
-    place, (_, end) = spot.end, parse.sentences[spot.sentence]
-    if place >= end or not (parse.words[place] == "," or parse.lower[place] in {"is", "was", "are", "were"}):
-        return ""
-    place += 1
-    if place < end and parse.lower[place] in {"now", "then"}:
-        place += 1
-    if place >= end or parse.lower[place] not in {"a", "an", "the", "one"}:
-        return ""
-    label = ""
-    for token in range(place + 1, min(end, place + 7)):
-        if parse.pos[token] not in {"NOUN", "ADJ", "ADV", "PROPN", "NUM", "VERB"} or parse.words[token] == "-":
-            break
-        label = lex.noun_label.get(parse.lower[token], "")
-    return label
 
 
 def add_known_names(parse: Parse, text: str, spots: list[Spot], names: dict[tuple[str, ...], str]) -> list[Spot]:

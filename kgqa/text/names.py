@@ -10,6 +10,7 @@ Chunk = tuple[int, int, str]
 
 _INITIAL = re.compile(r"^(?:[A-Z]\.)+$|^[A-Z]$")
 _ACRONYM = re.compile(r"^[A-Z]{3,6}$")
+_DESIGNATION = re.compile(r"\w-\d+$")
 _NUMERAL = re.compile(r"^(?:[IVX]+|\d+)$")
 _NOT_NAMES = frozenset(
     "i january february march april may june july august september october november december monday tuesday wednesday "
@@ -34,7 +35,37 @@ def chunks(parse: Parse, lex: Lexicon) -> list[Chunk]:
         if end - token > 1 or not is_common(parse, token, lex):
             found.append((token, end, label))
         token = end
-    return sorted(found)
+    return _joined_titles(parse, sorted(found), lex)
+
+
+def _joined_titles(parse: Parse, found: list[Chunk], lex: Lexicon) -> list[Chunk]:
+    """"Physics and Philosophy, a book ...": names that only together are a title."""
+    result: list[Chunk] = []
+    for start, end, label in found:
+        if result and not label and not result[-1][2] and called(parse, start, end, lex) == "WORK":
+            gap = parse.lower[result[-1][1] : start]
+            if 0 < len(gap) < 3 and lex.name_links["WORK"].issuperset(gap):
+                start, label = result.pop()[0], "WORK"
+        result.append((start, end, label))
+    return result
+
+
+def called(parse: Parse, start: int, end: int, lex: Lexicon) -> str:
+    """The label of what a name is said to be: "X, a beautifully written BOOK", "X was the PHYSICIST who"; or ""."""
+    place, limit = end, parse.sentences[parse.sentence_of[start]][1]
+    if place >= limit or not (parse.words[place] == "," or parse.lower[place] in {"is", "was", "are", "were"}):
+        return ""
+    place += 1
+    if place < limit and parse.lower[place] in {"now", "then"}:
+        place += 1
+    if place >= limit or parse.lower[place] not in {"a", "an", "the", "one"}:
+        return ""
+    label = ""
+    for token in range(place + 1, min(limit, place + 7)):
+        if parse.pos[token] not in {"NOUN", "ADJ", "ADV", "PROPN", "NUM", "VERB"} or (label and parse.pos[token] != "NOUN"):
+            break
+        label = lex.noun_label.get(parse.lower[token], "")
+    return label
 
 
 def is_common(parse: Parse, token: int, lex: Lexicon) -> bool:
@@ -160,6 +191,8 @@ def form_label(words: list[str], lex: Lexicon) -> str:
         if head_part[-1] in group or (label in {"AWARD", "ORG"} and any(word in group for word in head_part)):
             return label
     if lower[0] in lex.concepts and len(words) == 1:
+        return "SCIENCE"
+    if _DESIGNATION.search(name):
         return "SCIENCE"
     if _ACRONYM.match(words[0]) and lower[0] not in lex.concepts:
         return "ORG"

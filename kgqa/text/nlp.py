@@ -133,7 +133,8 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
     starts = [token.idx + offset for token in doc]
     words = [token.text for token in doc]
     ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
-    borders = [token for token, mark in enumerate(table[:, 5].astype("int64").tolist()) if mark == 1 or token == 0]
+    marks = table[:, 5].astype("int64").tolist()
+    borders = [token for token, mark in enumerate(marks) if token == 0 or (mark == 1 and _ends(words, token - 1))]
     sentences = list(zip(borders, [*borders[1:], len(words)], strict=True))
     found = ((ent.start, ent.end, _LABEL_OF.get(ent.label_, ent.label_)) for ent in doc.ents)
     entities = [entity for entity in found if entity[2] in LABELS]
@@ -141,6 +142,16 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
         _to_universal(deps, heads, pos)
     return Parse(words, lemmas, pos, tags, deps, heads, starts, ends, sentences, entities)
 
+
+def _ends(words: Sequence[str], token: int) -> bool:
+    """Whether a sentence may end with this token: a small parser also breaks sentences at commas."""
+    while token > 0 and (words[token].isspace() or words[token] in _CLOSING):
+        token -= 1
+    return words[token][-1:] in _FINAL
+
+
+_CLOSING = frozenset({'"', "'", ")", "]", "''", "*", "_"})
+_FINAL = frozenset(".!?:;\u2026")
 
 _UNIVERSAL = {
     "nsubjpass": "nsubj:pass", "dobj": "obj", "auxpass": "aux:pass", "poss": "nmod:poss", "relcl": "acl:relcl",

@@ -73,7 +73,7 @@ class Matcher:
 
 def _fits(parse: Parse, token: int, pattern: Pattern) -> bool:
     if pattern.kind == "noun":
-        return parse.pos[token] in {"NOUN", "PROPN", "ADJ"}
+        return parse.pos[token] in {"NOUN", "PROPN", "ADJ"} or parse.tags[token].startswith("NN")
     if parse.pos[token] not in {"VERB", "ADJ", "AUX"} and not parse.tags[token].startswith("VB"):
         return False
     if not pattern.objects:
@@ -176,6 +176,9 @@ class Fillers:
         named = self._introduced_name(token)
         if named is not None and may_be(named, types, self._lex):
             return named
+        other = self._apposed(token, types, depth) if depth < 2 else None
+        if other is not None:
+            return other
         key = (token, "SCIENCE" if "SCIENCE" in types else "")
         if key not in self._made:
             self._made[key] = self._noun_phrase(token, types)
@@ -197,6 +200,23 @@ class Fillers:
             return spot if fits else None
         spot = self.at.get(after)
         return spot if spot is not None and spot.kind == "name" and spot.start == after else None
+
+    def _apposed(self, token: int, types: frozenset[str], depth: int) -> Spot | None:
+        """"X, an INSTRUMENT invented by", "a DETECTOR, the first version of X", "X, whose BUILDING stands in"."""
+        parse = self._parse
+        if parse.lower[token] in self._lex.premises:
+            owner = next((spot for child in parse.with_dep(token, "nmod:poss") if (spot := self.at.get(child))), None)
+            return owner
+        start = token
+        while start > 0 and parse.pos[start - 1] in {"ADJ", "NOUN", "VERB", "ADV", "NUM"}:
+            start -= 1
+        if start > 1 and parse.lower[start - 1] in {"a", "an"}:
+            if parse.words[start - 2] == "," and start > 2:
+                return self._spot_for(start - 3, types, depth + 1)
+            for child in parse.with_dep(token, "appos"):
+                if (spot := self._spot_for(child, types, depth + 1)) is not None:
+                    return spot
+        return None
 
     def _noun_phrase(self, token: int, types: frozenset[str]) -> Spot | None:
         parse, word = self._parse, self._parse.lower[token]
@@ -226,12 +246,12 @@ class Fillers:
             return [spot, *self._joined(spot, types)]
         chain = [spot, *self._joined(spot, types)]
         for earlier in reversed([other for other in self._spots if other.end <= chain[0].start]):
-            if chain[0].start - earlier.end > 8 or chain[0] not in self._joined(earlier, types):
+            if chain[0].start - earlier.end > 8 or chain[0] not in self._joined(earlier, types, chain[0]):
                 break
             chain.insert(0, earlier)
         return chain
 
-    def _joined(self, spot: Spot, types: frozenset[str]) -> list[Spot]:
+    def _joined(self, spot: Spot, types: frozenset[str], known: Spot | None = None) -> list[Spot]:
         """The spots after this one that commas and a conjunction join to it; none where no conjunction comes."""
         parse = self._parse
         before = clauses.introduced(parse, spot.start)
@@ -246,6 +266,8 @@ class Fillers:
             gap = set(parse.lower[start:place])
             if follower is None or place == start or not self._matches(spot, follower, types, gap):
                 break
+            if follower is not known and self._is_other_subject(spot, follower):
+                break
             result.append(follower)
             if gap & _CONJUNCTIONS:
                 confirmed = len(result)
@@ -259,7 +281,8 @@ class Fillers:
         spot = self.at.get(token)
         if spot is not None:  # "the Copley Medal IN 1899 and the Nobel Prize"
             return spot.kind == "value" and parse.lower[spot.start - 1] in {"in", "year"}
-        if word == "in" and (after := self.at.get(token + 1)) is not None and after.kind == "value":
+        dated = next((after for place in range(token + 1, token + 4) if (after := self.at.get(place)) is not None), None)
+        if word in {"in", "for", "the", "year"} and dated is not None and dated.kind == "value":
             return True
         if token == start:
             return word in {",", "and", "or", "&", "as"}
@@ -269,7 +292,9 @@ class Fillers:
     def _matches(self, spot: Spot, follower: Spot, types: frozenset[str], gap: set[str]) -> bool:
         if follower.sentence != spot.sentence or follower.kind not in {"name", "value"} or not gap & (_CONJUNCTIONS | {","}):
             return False
-        if not may_be(follower, types, self._lex) or (follower.kind == "value") != (spot.kind == "value"):
-            return False
+        return may_be(follower, types, self._lex) and (follower.kind == "value") == (spot.kind == "value")
+
+    def _is_other_subject(self, spot: Spot, follower: Spot) -> bool:
+        """"... by Ramsay, and TRAVERS left": the parse may say that what follows begins another clause."""
         parse = self._parse
-        return parse.deps[follower.head] not in {"nsubj", "nsubj:pass"} or parse.heads[follower.head] == parse.heads[spot.head]
+        return not (parse.deps[follower.head] not in {"nsubj", "nsubj:pass"} or parse.heads[follower.head] == parse.heads[spot.head])
