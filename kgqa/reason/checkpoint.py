@@ -55,7 +55,7 @@ class ReasonerSettings:
         try:
             return Reasoner(self.encoder.build(), **self.sizes)
         except TypeError as error:
-            raise ModelError(f"the checkpoint's sizes do not fit this version's reasoner: {error}; train again") from error
+            raise ModelError(f"the checkpoint's sizes do not fit this version: {error}; train again") from error
 
 
 def save(reasoner: Reasoner, settings: ReasonerSettings, folder: Path, *, about: dict[str, Any]) -> None:
@@ -78,7 +78,9 @@ def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerS
     try:
         document = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         if document["format"] > FORMAT:
-            raise ModelError(f"{folder} has format {document['format']}, this version reads up to {FORMAT}; update kgqa")
+            raise ModelError(
+                f"{folder} has format {document['format']}, newer than {FORMAT}, the last known; update kgqa"
+            )
         settings = ReasonerSettings(
             EncoderSettings(**document["encoder"]), document["sizes"], float(document["abstain_below"])
         )

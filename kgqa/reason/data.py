@@ -108,9 +108,7 @@ class EpochSampler:
     random order, again from the start when an epoch wants more than there are.
     """
 
-    def __init__(
-        self, num_real: int, num_synthetic: int, *, length: int, synthetic_share: float, seed: int
-    ) -> None:
+    def __init__(self, num_real: int, num_synthetic: int, *, length: int, synthetic_share: float, seed: int) -> None:
         share = synthetic_share if num_real else 1.0
         self.num_real, self.num_synthetic = num_real, num_synthetic
         self.from_synthetic = round(length * share) if num_synthetic else 0

@@ -50,10 +50,10 @@ class FrozenTokens(nn.Module):
     `limit` bounds how many texts are remembered (float16: about 10 kB a text at 12 tokens and width 384).
     """
 
-    def __init__(self, tokenizer: Any, model: nn.Module, *, name: str, limit: int = 50_000, max_tokens: int = 256) -> None:
+    def __init__(self, tokenizer: Any, model: Any, *, name: str, limit: int = 50_000, max_tokens: int = 256) -> None:
         super().__init__()
         self.name = name
-        self.width = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        self.width = int(model.config.hidden_size)
         self.limit = limit
         self.max_tokens = max_tokens
         self.tokenizer = tokenizer
@@ -142,7 +142,11 @@ class EncoderLayer(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.feed_forward = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * width, width),
         )
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
@@ -155,7 +159,8 @@ class EncoderLayer(nn.Module):
             query, key, value, attn_mask=mask[:, None, None, :], dropout_p=self.dropout if self.training else 0.0
         )
         states = states + self.out(attended.transpose(1, 2).reshape(n, length, width))
-        return states + self.feed_forward(states)
+        updated: Tensor = states + self.feed_forward(states)
+        return updated
 
 
 class QuestionEncoder(nn.Module):

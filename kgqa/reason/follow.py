@@ -4,6 +4,7 @@ The graph is fixed while a batch runs, so the gather that autograd would keep fo
 recomputed in the backward pass instead: memory stays at one chunk of edges, and the chunk stays in the cache.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,8 +34,13 @@ def edge_index(table: TripleTable) -> EdgeIndex:
     target = np.concatenate([table.tails, table.heads])
     relation = np.concatenate([table.relations, table.relations + num_relations])
     order = np.lexsort((relation, target))
-    arrays = (torch.from_numpy(np.ascontiguousarray(a[order], dtype=np.int64)) for a in (source, relation, target))
-    return EdgeIndex(*arrays, len(table.entities), num_relations)
+    return EdgeIndex(
+        torch.from_numpy(source[order].astype(np.int64)),
+        torch.from_numpy(relation[order].astype(np.int64)),
+        torch.from_numpy(target[order].astype(np.int64)),
+        len(table.entities),
+        num_relations,
+    )
 
 
 class _Follow(torch.autograd.Function):
@@ -45,7 +51,8 @@ class _Follow(torch.autograd.Function):
         reached = torch.zeros_like(weights)
         for source, relation, target in _chunks(edges):
             # x_t[v] = sum_{(u, r, v)} x_{t-1}[u] w_t[r]
-            reached.index_add_(0, target, weights.index_select(0, source).mul_(relation_weights.index_select(0, relation)))
+            leaving = weights.index_select(0, source)
+            reached.index_add_(0, target, leaving.mul_(relation_weights.index_select(0, relation)))
         return reached
 
     @staticmethod
@@ -61,10 +68,10 @@ class _Follow(torch.autograd.Function):
         return grad_weights, grad_relations, None
 
 
-def _chunks(edges: EdgeIndex) -> "zip[tuple[Tensor, Tensor, Tensor]]":
-    return zip(
-        edges.source.split(CHUNK), edges.relation.split(CHUNK), edges.target.split(CHUNK), strict=True
-    )
+def _chunks(edges: EdgeIndex) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    for start in range(0, len(edges.target), CHUNK):
+        part = slice(start, start + CHUNK)
+        yield edges.source[part], edges.relation[part], edges.target[part]
 
 
 def follow(weights: Tensor, relation_weights: Tensor, edges: EdgeIndex) -> Tensor:

@@ -1,8 +1,8 @@
 """What each hop looks for: instructions by cross-attention over the question, with a memory of the hops before.
 
-At every hop the controller attends to the question's tokens, says which relations to follow, whether to stop, and whether
-to leave out where it has been. Then it writes what it did into the short-term memory, and what it reads there shapes
-the next hop: the memory is the only thing that is carried from hop to hop.
+At every hop the controller attends to the question's tokens, says which relations to follow, whether to stop, and
+whether to leave out where it has been. Then it writes what it did into the short-term memory, and what it reads there
+shapes the next hop: the memory is the only thing that is carried from hop to hop.
 """
 
 from typing import NamedTuple
@@ -86,8 +86,12 @@ class Instructions(nn.Module):
         """`question: [B, 2W]`, `states: [B, L, W]`, `relations: [R, D]` (features of their texts)."""
         batch_size = states.shape[0]
         memory = short_term.initial_state(
-            batch_size, num_slots=self.num_slots, width=self.width, num_reads=self.num_reads,
-            device=states.device, dtype=states.dtype,
+            batch_size,
+            num_slots=self.num_slots,
+            width=self.width,
+            num_reads=self.num_reads,
+            device=states.device,
+            dtype=states.dtype,
         )
         reads = states.new_zeros(batch_size, self.num_reads * self.width)
         hops = []

@@ -1,8 +1,8 @@
 """From weights to proof: the program behind an answer, and the facts it went over.
 
-A *program* says for each hop which relations are followed, in which direction, and which earlier steps' entities are left
-out: what a SPARQL query can say. It is read off the best walk to the best answer, then run with hard 0/1 weights: the
-answer set is exactly what the program gives, so that every answer has its proof.
+A *program* says for each hop which relations are followed, in which direction, and which earlier steps' entities are
+left out: what a SPARQL query can say. It is read off the best walk to the best answer, then run with hard 0/1 weights:
+the answer set is exactly what the program gives, so that every answer has its proof.
 """
 
 from dataclasses import dataclass

@@ -106,14 +106,14 @@ class Predictor:
             order = scores.argsort(descending=True, stable=True)
             answers = found[order].tolist()
             yield Prediction(
-                answers, scores[order].tolist(), program,
+                answers,
+                scores[order].tolist(),
+                program,
                 [path for answer in answers[: self.max_paths] for path in hard.paths(answer, q, self.backtracker)],
                 confidence,
             )
 
-    def _program(
-        self, answer: int, soft: Reasoning, walks: range, topics: list[Topic]
-    ) -> tuple[Branch, ...]:
+    def _program(self, answer: int, soft: Reasoning, walks: range, topics: list[Topic]) -> tuple[Branch, ...]:
         """The branches that lead to the best answer; a topic that hardly counts gives none."""
         branches = []
         for walk, topic in zip(walks, topics, strict=True):
@@ -141,7 +141,11 @@ class _Hard:
 
     @classmethod
     def run(
-        cls, programs: list[tuple[Branch, ...]], walks: Walks, soft: Reasoning, walk_of: NDArray[np.int64],
+        cls,
+        programs: list[tuple[Branch, ...]],
+        walks: Walks,
+        soft: Reasoning,
+        walk_of: NDArray[np.int64],
         edges: EdgeIndex,
     ) -> "_Hard":
         relations = [torch.zeros_like(hop.relations) for hop in soft.hops]

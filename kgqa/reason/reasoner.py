@@ -67,8 +67,15 @@ class Reasoner(nn.Module):
             token_encoder.width, width=width, num_layers=num_layers, num_heads=num_heads, dropout=dropout
         )
         self.instructions = Instructions(
-            token_encoder.width, width=width, num_heads=num_heads, max_hops=max_hops, num_slots=num_slots,
-            num_reads=num_reads, allocator=allocator, use_memory=use_memory, dropout=dropout,
+            token_encoder.width,
+            width=width,
+            num_heads=num_heads,
+            max_hops=max_hops,
+            num_slots=num_slots,
+            num_reads=num_reads,
+            allocator=allocator,
+            use_memory=use_memory,
+            dropout=dropout,
         )
         self.constraint = nn.Linear(2 * width, 1)
         nn.init.constant_(self.constraint.bias, 2.0)  # every topic counts until one is learned not to
@@ -136,7 +143,6 @@ def combine(walk: Tensor, constraint: Tensor, question: Tensor, num_questions: i
     highest = constraint.new_zeros(num_questions).scatter_reduce(0, question, constraint, "amax", include_self=False)
     constraint = torch.where(alone, torch.ones_like(constraint), constraint / highest[question].clamp(min=1e-6))
     kept = 1 - constraint * (1 - walk)
-    answers = []
-    for index, columns in enumerate(kept.split(counts.tolist(), dim=1)):
-        answers.append(columns.prod(dim=1) if counts[index] else walk.new_zeros(walk.shape[0]))
+    ends = counts.cumsum(0).tolist()
+    answers = [kept[:, end - count : end].prod(dim=1) for end, count in zip(ends, counts.tolist(), strict=True)]
     return torch.stack(answers, dim=1), constraint

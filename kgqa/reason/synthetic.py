@@ -15,8 +15,18 @@ from kgqa.reason.data import Example
 from kgqa.reason.encoder import PLACEHOLDER
 
 # How a noun phrase grows by one hop. Forward: from the head {inner} to the tail; inverse: from the tail to the head.
-FORWARD = ("what {inner} {relation}", "the thing that {inner} {relation}", "{inner} {relation} what", "the {relation} of {inner}")
-INVERSE = ("who {relation} {inner}", "the one that {relation} {inner}", "those {relation} {inner}", "what {relation} {inner}")
+FORWARD = (
+    "what {inner} {relation}",
+    "the thing that {inner} {relation}",
+    "{inner} {relation} what",
+    "the {relation} of {inner}",
+)
+INVERSE = (
+    "who {relation} {inner}",
+    "the one that {relation} {inner}",
+    "those {relation} {inner}",
+    "what {relation} {inner}",
+)
 QUESTION = ("{phrase}?", "which is {phrase}?", "name {phrase}", "{phrase}")
 BOTH = ("{first} and {second}", "{first} and also {second}", "{first} and at the same time {second}")
 EXCEPT_TOPIC = "{phrase} other than itself"
@@ -95,7 +105,8 @@ class PathQuestions:
 
     def _walk(self, start: int, num_hops: int) -> tuple[list[int], set[int]]:
         """Random relations that lead somewhere from `start`, and the entities that they lead to."""
-        entities, path = {start}, []
+        entities: set[int] = {start}
+        path: list[int] = []
         for _ in range(num_hops):
             one = self.random.choice(sorted(entities))
             choices = np.unique(self._relation[self._offsets[one] : self._offsets[one + 1]]).tolist()

@@ -195,7 +195,8 @@ def fit(
     counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
     settings = checkpoint.with_threshold(settings, scores["abstain_below"])
     if trainer.is_global_zero:
-        checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about={**(about or {}), **counts, **scores})
+        about = {**(about or {}), **counts, **scores}
+        checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about=about)
     return {**counts, **scores}
 
 
@@ -232,7 +233,7 @@ def abstention_threshold(confidence: Tensor, right: Tensor, answerable: Tensor) 
     sure = confidence[right].sort().values
     if answerable.all():
         return float(sure[len(sure) // 100]) * 0.5 if len(sure) else 0.0
-    candidates = torch.cat([torch.zeros(1), confidence]).unique()
+    candidates = torch.cat([torch.zeros(1), confidence]).sort().values
     kept = confidence.unsqueeze(0) >= candidates.unsqueeze(1)
     answered = (kept & right).sum(1) / max(int(answerable.sum()), 1)
     abstained = (~kept & ~answerable).sum(1) / int((~answerable).sum())

@@ -1,6 +1,7 @@
 """A graph small enough to check by hand, shared by the tests of the reasoner."""
 
 import numpy as np
+import pytest
 
 from kgqa.graph.subgraph import TripleTable
 
@@ -20,7 +21,8 @@ TRIPLES = [
 ]
 
 
-def table() -> TripleTable:
+@pytest.fixture(scope="session")
+def toy() -> TripleTable:
     """The toy graph as arrays."""
     heads, relations, tails = zip(*TRIPLES, strict=True)
     return TripleTable(
