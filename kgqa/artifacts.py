@@ -1,0 +1,238 @@
+"""Files that survive a crash: atomic writes, hashes, manifests, generations, and the lock of the one writer.
+
+A knowledge base changes in one place only: the line in `CURRENT`. Everything that a generation names is written, synced
+and hashed before that line is swapped, and nothing that a generation names is ever written again.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from kgqa.errors import StoreError
+
+FORMAT = 1
+"""The format of a knowledge base that this code writes; it reads this one and older ones."""
+
+_GENERATION = re.compile(r"gen-(\d{6,})")
+
+
+def sha256_file(path: Path) -> str:
+    """The sha256 of a file's bytes in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in `folder` durable; a renamed file can otherwise be lost with the power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomic(path: Path, data: bytes) -> str:
+    """Writes `data` so that `path` holds either what it held before or all of it; returns the sha256.
+
+    Raises StoreError when the disk is full or cannot be written; nothing is left behind then.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {path}: {error.strerror}; free space or rights there, then run again") from error
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_json(path: Path, value: object) -> str:
+    """Writes `value` as readable JSON, atomically; returns the sha256 of the file."""
+    return write_atomic(path, (json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object; StoreError when the file is missing, cut off or not an object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise StoreError(f"cannot read {path}: {error}; restore it from a copy or build again") from error
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} holds a {type(value).__name__}, not an object; restore it from a copy or build again")
+    return value
+
+
+@cache
+def code_version() -> str:
+    """`<version>+<12 digits of the sha256 of kgqa's sources>`: what a manifest records as the code that ran."""
+    sources = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        sources.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    try:
+        release = version("kgqa")
+    except PackageNotFoundError:  # run from a clone that is not installed
+        release = "0"
+    return f"{release}+{sources.hexdigest()[:12]}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a stage was made from. Two equal manifests give equal outputs; freshness is decided by nothing else."""
+
+    stage: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Name of each input and its sha256 (or the name of the generation that was read)."""
+    config: str = ""
+    """Digest of the resolved configuration that the stage depends on."""
+    seed: int | None = None
+    code: str = field(default_factory=code_version)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Path of each output relative to the manifest, and its sha256."""
+
+    def write(self, path: Path) -> str:
+        """Writes the manifest atomically; returns the sha256 of the file."""
+        return write_json(path, asdict(self))
+
+    def is_fresh(self, path: Path) -> bool:
+        """Whether the manifest at `path` was made from the same, and its outputs are still what they were."""
+        if not path.is_file():
+            return False
+        old = read_json(path)
+        same = all(old.get(key) == value for key, value in asdict(self).items() if key != "outputs")
+        outputs: Mapping[str, str] = old.get("outputs", {})
+        return same and all(_is_intact(path.parent / name, sha) for name, sha in outputs.items())
+
+
+def _is_intact(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_file(path) == sha256
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One committed state of a knowledge base; names all that a reader of it opens."""
+
+    number: int
+    stage: str
+    """The command that wrote it: extract, index or expand."""
+    created: str
+    """UTC time in ISO 8601; for people only, the order is that of the numbers."""
+    snapshot: str
+    """The folder of the graph under graph/snapshots/; an index run keeps that of the generation before."""
+    snapshot_files: Mapping[str, str]
+    """Each file of the snapshot and its sha256."""
+    batches: Mapping[str, str] = field(default_factory=dict)
+    """Each folder under extract/ and the sha256 of its manifest."""
+    memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """For each kind of vector, the segments and dead ids (kgqa.memory.long_term.MemoryRefs as JSON)."""
+    embedder: str | None = None
+    """Identity of what made the vectors; None when nothing was indexed yet."""
+    indexed: bool = False
+    """Whether the vectors are in step with the graph."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    """Code version, configuration digest and seed of the run that wrote it."""
+    format: int = FORMAT
+
+    @property
+    def name(self) -> str:
+        return generation_name(self.number)
+
+
+def generation_name(number: int) -> str:
+    return f"gen-{number:06d}"
+
+
+def generation_names(kb: Path) -> list[str]:
+    """The generations that have a file, oldest first; the last ones may not be committed."""
+    names = [path.stem for path in (kb / "generations").glob("gen-*.json") if _GENERATION.fullmatch(path.stem)]
+    return sorted(names, key=lambda name: int(name[4:]))
+
+
+def current_generation(kb: Path) -> str | None:
+    """The committed generation's name, None for a folder where nothing was ever committed.
+
+    Raises StoreError when there are generations but `CURRENT` is missing or does not name one.
+    """
+    try:
+        name = (kb / "CURRENT").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        names = generation_names(kb)
+        if len(names) < 2:  # one alone is a first build that was interrupted
+            return None
+        name = f"missing, though {names[-1]} exists"
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"cannot read {kb / 'CURRENT'}: {error}") from error
+    if not _GENERATION.fullmatch(name):
+        raise StoreError(f"{kb / 'CURRENT'} is {name!r}; {_last_good(kb, '')}")
+    return name
+
+
+def read_generation(kb: Path, name: str) -> Generation:
+    """The generation `name`; StoreError when it is missing, damaged or of a newer format."""
+    path = kb / "generations" / f"{name}.json"
+    if not path.is_file():
+        raise StoreError(f"{kb} has no generation {name}; {_last_good(kb, name)}")
+    try:
+        fields = read_json(path)
+        found = int(fields.get("format", 0))
+        if found > FORMAT:
+            raise StoreError(
+                f"{kb} has format {found}, this kgqa ({code_version()}) reads up to {FORMAT}; install the kgqa that wrote it"
+            )
+        return Generation(**fields)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{path} is damaged ({error}); {_last_good(kb, name)}") from error
+    except StoreError as error:
+        if "cannot read" not in str(error):
+            raise
+        raise StoreError(f"{error}; {_last_good(kb, name)}") from error
+
+
+def _last_good(kb: Path, bad: str) -> str:
+    others = [name for name in generation_names(kb) if name != bad]
+    return f"open it with generation={others[-1]}" if others else "no other generation is kept; build again"
+
+
+def write_generation(kb: Path, generation: Generation) -> None:
+    """Writes the generation's file; it counts only once `commit_generation` has named it."""
+    write_json(kb / "generations" / f"{generation.name}.json", asdict(generation))
+
+
+def commit_generation(kb: Path, generation: Generation) -> None:
+    """The commit point: swaps `CURRENT`."""
+    write_atomic(kb / "CURRENT", f"{generation.name}\n".encode())
+
+
+def hash_folder(folder: Path, *, known: Mapping[str, str], known_folder: Path | None) -> dict[str, str]:
+    """The sha256 of each file; a file that is the same inode as in `known_folder` keeps the hash that `known` has.
+
+    Snapshots share their files by hard link, so that this reads only what is new.
+    """
+    return {
+        path.name: known[path.name] if _same_file(path, known_folder, known) else sha256_file(path)
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+    }
+
+
+def _same_file(path: Path, other: Path | None, known: Mapping[str, str]) -> bool:
+    return other is not None and path.name in known and (other / path.name).exists() and path.samefile(other / path.name)
+
+
+def unreferenced(folder: Path, keep: set[str]) -> Iterator[Path]:
+    """What lies in `folder` under a name that is not in `keep`: leavings of a run that did not commit."""
+    if folder.is_dir():
+        yield from (path for path in sorted(folder.iterdir()) if path.name not in keep)

@@ -1,0 +1,333 @@
+"""The one write path: whatever changes a knowledge base goes through here and becomes one generation.
+
+Build, expansion and removal are the same: a delta against what is committed. The order is what makes a kill harmless
+(docs/decisions/0001-commit-protocol.md): documents are read into a batch, the ledger's rows are written, the graph, the
+vectors, then the ledger commits, the generation's file is written, and `CURRENT` is swapped. Until that last step
+readers see the generation before, and the next writer drops what it finds beyond it.
+"""
+
+import logging
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kgqa.artifacts import (
+    Generation,
+    code_version,
+    commit_generation,
+    current_generation,
+    generation_name,
+    hash_folder,
+    read_generation,
+    sha256_file,
+    write_generation,
+)
+from kgqa.errors import ConfigError, InputError, StoreError
+from kgqa.expand.batches import BatchWriter, Extracted, TextExtractor, sweep, unfinished
+from kgqa.expand.changes import Changes, graph_changes
+from kgqa.expand.plan import GIVEN, Corpus, content_hash, make_plan
+from kgqa.expand.record import Resolve, apply_redirects, record_facts, record_prose
+from kgqa.expand.vectors import VectorDelta, apply_vectors, delta_of_changes, delta_of_state, state_of
+from kgqa.graph.formats import read_facts
+from kgqa.graph.oxigraph import GraphStore, mark_live, open_live
+from kgqa.graph.subgraph import table_of
+from kgqa.ledger import DocumentRow, Ledger
+from kgqa.lock import writer_lock
+from kgqa.memory.embedder import Embedder
+from kgqa.memory.index import IndexOptions
+from kgqa.memory.long_term import LongTermMemory, MemoryRefs
+from kgqa.progress import progress
+from kgqa.types import Delta
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How documents become facts and vectors; a value, the same for every delta."""
+
+    extractor: TextExtractor | None = None
+    """None where there is no prose."""
+    resolve: Resolve = dict
+    """Which raw terms stand for the same node; by default none move."""
+    embedder: Embedder | None = None
+    """None: the vectors are left as they are, for a later `index`."""
+    options: IndexOptions = IndexOptions()
+    strict: bool = False
+    """Refuse the first malformed line of given facts instead of counting it."""
+    config: str = ""
+    """Digest of the configuration, for the manifests."""
+    seed: int | None = None
+
+
+@dataclass
+class Outcome:
+    """What a run did; `generation` is None when there was nothing to do."""
+
+    generation: str | None
+    delta: Delta
+    counts: dict[str, int] = field(default_factory=dict)
+    """num_facts_added, num_facts_removed, num_vectors_added, num_vectors_removed, num_skipped, then the totals."""
+
+
+def expand(
+    kb: Path,
+    corpus: Corpus,
+    settings: Settings,
+    *,
+    allow_empty: bool = False,
+    remove: Iterable[str] = (),
+    dry_run: bool = False,
+    stage: str = "expand",
+) -> Outcome:
+    """Brings the knowledge base `kb` to what `corpus` says now, in one generation; makes it when there is none.
+
+    With `dry_run` only the plan is made. Raises LockedError while another process writes, InputError for a corpus that
+    cannot be used, StoreError for a damaged knowledge base or one whose vectors another embedder made.
+    """
+    with _writing(kb) as writer:
+        reader = settings.extractor.identity if settings.extractor else ""
+        known = writer.ledger.documents()
+        delta = make_plan(corpus, known, reader=reader, allow_empty=allow_empty, remove=remove)
+        log.info(
+            "plan: %d added, %d changed, %d removed, %d unchanged",
+            len(delta.added), len(delta.changed), len(delta.removed), delta.unchanged,
+        )  # fmt: skip
+        if delta.empty or dry_run:
+            return Outcome(None, delta, {**writer.counts, "num_skipped": len(corpus.skipped)})
+        writer.check_embedder(settings.embedder)
+        num_skipped = _read_corpus(writer, corpus, delta, settings)
+        apply_redirects(writer.ledger, settings.resolve)
+        changes = _write_graph(writer)
+        vectors = _follow(writer, changes, settings)
+        writer.count(delta, changes)
+        name = writer.commit(stage, settings)
+        counts = {
+            "num_facts_added": len(changes.new.facts), "num_facts_removed": len(changes.old.facts),
+            **vectors, "num_skipped": num_skipped + len(corpus.skipped), **writer.counts,
+        }  # fmt: skip
+        return Outcome(name, delta, counts)
+
+
+def index(kb: Path, settings: Settings) -> Outcome:
+    """Brings the vectors in step with the graph, anew when another embedder made them; the graph stays as it is."""
+    assert settings.embedder is not None
+    if current_generation(kb) is None:
+        raise StoreError(f"no knowledge base at {kb}; build one with pipelines/extract.py corpus.path=DIR kb={kb}")
+    with _writing(kb) as writer:
+        base = writer.base
+        assert base is not None
+        if base.embedder != settings.embedder.name:
+            writer.memory = {}
+        with GraphStore.open(kb / "graph" / "snapshots" / base.snapshot, read_only=True) as store:
+            vectors = _catch_up(writer, store, settings)
+        if base.indexed and not any(vectors.values()):
+            return Outcome(None, Delta(), {**vectors, **writer.counts})
+        return Outcome(writer.commit("index", settings), Delta(), {**vectors, **writer.counts})
+
+
+class _Writer:
+    """The open knowledge base of the one writer, and the generation in the making."""
+
+    def __init__(self, kb: Path, base: Generation | None, ledger: Ledger) -> None:
+        self.kb = kb
+        self.base = base
+        self.ledger = ledger
+        self.name = generation_name(ledger.generation)
+        self.snapshot = base.snapshot if base else ""
+        self.snapshot_files = dict(base.snapshot_files) if base else {}
+        self.batches = dict(base.batches) if base else {}
+        self.memory = {kind: MemoryRefs.from_json(refs) for kind, refs in base.memory.items()} if base else {}
+        self.embedder = base.embedder if base else None
+        self.indexed = base.indexed if base else True
+        """Whether the vectors follow the graph; those of nothing do."""
+        self.counts = dict.fromkeys(COUNTS, 0) | (dict(base.counts) if base else {})
+
+    def check_embedder(self, embedder: Embedder | None) -> None:
+        """Vectors of two embedders are never mixed."""
+        if embedder and self.embedder and embedder.name != self.embedder:
+            raise StoreError(
+                f"{self.kb} was indexed with embedder {self.embedder!r}, this run has {embedder.name!r}; "
+                "choose that one, or run pipelines/index.py to index anew"
+            )
+
+    def count(self, delta: Delta, changes: Changes) -> None:
+        """Brings the totals up to date from what changed, without counting what did not."""
+        old, new = changes.old, changes.new
+        born, died = (
+            next(self.ledger.rows(f"SELECT count(*) FROM {table} WHERE {when} = :generation"))[0]
+            for table, when in (("supports", "born"), ("supports", "died"))
+        )
+        documents = next(self.ledger.rows(
+            "SELECT sum(born = :generation) - sum(died = :generation) FROM documents "
+            "WHERE born = :generation OR died = :generation"
+        ))[0]  # fmt: skip
+        grown = {
+            "num_documents": documents, "num_supports": born - died,
+            "num_facts": len(new.facts) - len(old.facts),
+            "num_entities": len(new.nodes) - len(old.nodes),
+            "num_relations": len(new.relations) - len(old.relations),
+            "num_passages": len(new.passages) - len(old.passages),
+        }  # fmt: skip
+        self.counts = {key: self.counts[key] + int(grown[key] or 0) for key in COUNTS}
+
+    def commit(self, stage: str, settings: Settings) -> str:
+        """Makes all that was written one generation; returns its name."""
+        self.ledger.commit()
+        generation = Generation(
+            number=self.ledger.generation,
+            stage=stage,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            snapshot=self.snapshot,
+            snapshot_files=self.snapshot_files,
+            batches=self.batches,
+            memory={kind: refs.to_json() for kind, refs in self.memory.items()},
+            embedder=self.embedder,
+            indexed=self.indexed,
+            counts=self.counts,
+            manifest={"code": code_version(), "config": settings.config, "seed": settings.seed},
+        )
+        write_generation(self.kb, generation)
+        commit_generation(self.kb, generation)
+        mark_live(self.kb / "graph", self.snapshot)
+        sweep(self.kb / "extract", self.batches)
+        return self.name
+
+
+COUNTS = ("num_documents", "num_facts", "num_supports", "num_entities", "num_relations", "num_passages")
+
+
+@contextmanager
+def _writing(kb: Path) -> Iterator[_Writer]:
+    """Holds the lock, drops what an unfinished run left, and opens the ledger."""
+    with writer_lock(kb):
+        name = current_generation(kb)
+        base = read_generation(kb, name) if name else None
+        committed = base.number if base else 0
+        _drop_uncommitted(kb, committed)
+        with Ledger.write(kb / "ledger.sqlite", committed) as ledger:
+            yield _Writer(kb, base, ledger)
+
+
+def _drop_uncommitted(kb: Path, committed: int) -> None:
+    """Removes what a later generation than the committed one has left. Batches stay: they are read again."""
+    folders = (kb / "generations", kb / "graph" / "snapshots", *(kb / "memory").glob("*"))
+    for path in (path for folder in folders if folder.is_dir() for path in folder.iterdir()):
+        number = re.search(r"(\d{6,})", path.name)
+        if path.name.startswith(".") or (number and int(number[1]) > committed):
+            log.info("dropping %s, left by a run that did not finish", path)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _read_corpus(writer: _Writer, corpus: Corpus, delta: Delta, settings: Settings) -> int:
+    """What documents state, into the ledger; returns how many files and lines were passed over."""
+    for doc_id in delta.removed:
+        writer.ledger.drop_document(doc_id)
+    facts = [(doc_id, path) for doc_id, path in corpus.fact_files() if doc_id in delta.hashes]
+    if len(facts) < len(delta.hashes):
+        _read_prose(writer, corpus, delta, settings)
+    return sum(_read_facts(writer, corpus, doc_id, path, strict=settings.strict) for doc_id, path in facts)
+
+
+def _read_prose(writer: _Writer, corpus: Corpus, delta: Delta, settings: Settings) -> None:
+    extractor = settings.extractor
+    if extractor is None:
+        raise ConfigError(f"{corpus.path} holds prose, and no extractor was given; set corpus=text")
+    extract = writer.kb / "extract"
+    finished = unfinished(extract, writer.batches, extractor.identity)
+    with BatchWriter(extract, f"batch-{writer.ledger.generation:06d}", extractor.identity) as batch:
+        with progress("extracting", len(delta.hashes)) as advance:
+            for content, extraction in _extractions(corpus, delta, extractor, finished):
+                document = extraction.document
+                batch.add(extraction, content)
+                row = DocumentRow(
+                    document.doc_id, corpus.source, content, document.title, document.date, document.path,
+                    extractor.identity, batch.name,
+                )  # fmt: skip
+                record_prose(writer.ledger, extraction, row=row)
+                advance(1)
+        writer.batches[batch.name] = batch.finish(config=settings.config, seed=settings.seed)
+
+
+def _extractions(
+    corpus: Corpus, delta: Delta, extractor: TextExtractor, finished: Iterable[tuple[str, Extracted]]
+) -> Iterator[tuple[str, Extracted]]:
+    """(content hash, extraction) of what is new: first what an unfinished run has read already, then the rest."""
+    done: set[str] = set()
+    for content, extraction in finished:
+        if delta.hashes.get(extraction.document.doc_id) == content:
+            done.add(extraction.document.doc_id)
+            yield content, extraction
+    if done:
+        log.info("%d documents were read by a run that did not finish; they are not read again", len(done))
+    rest = (document for document in corpus.documents() if document.doc_id in delta.hashes.keys() - done)
+    for extraction in extractor.extract(rest):
+        yield content_hash(extraction.document), extraction
+
+
+def _read_facts(writer: _Writer, corpus: Corpus, doc_id: str, path: Path, *, strict: bool) -> int:
+    """One file of facts; returns how many lines (or 1 for a file that is unusable among others) were passed over."""
+    reader = read_facts(path, doc_id, strict=strict)
+    row = DocumentRow(doc_id, corpus.source, sha256_file(path), "", None, str(path), GIVEN, "")
+    try:
+        with writer.ledger.all_or_nothing():
+            if record_facts(writer.ledger, reader, row=row) == 0 and reader.skipped:
+                raise InputError(f"{path}: no line of it is a fact; line {reader.skipped[0].line}: {reader.skipped[0].reason}")
+    except InputError as error:
+        if strict or path == corpus.path:
+            raise
+        log.warning("passed over: %s", error)
+        return 1
+    return len(reader.skipped)
+
+
+def _write_graph(writer: _Writer) -> Changes:
+    """Changes the live store as the ledger says, and makes the snapshot that readers will open."""
+    graph, base = writer.kb / "graph", writer.base
+    with open_live(graph, base.snapshot if base else None) as store:
+        changes = graph_changes(writer.ledger, store)
+        store.remove(changes.old.quads)
+        store.add(changes.new.quads)
+        writer.snapshot = writer.name
+        store.snapshot(graph / "snapshots" / writer.name)
+    before = graph / "snapshots" / base.snapshot if base else None
+    known = base.snapshot_files if base else {}
+    writer.snapshot_files = hash_folder(graph / "snapshots" / writer.name, known=known, known_folder=before)
+    return changes
+
+
+def _follow(writer: _Writer, changes: Changes, settings: Settings) -> dict[str, int]:
+    """The vectors of what changed; those of everything that is missing when an earlier run left them behind."""
+    if settings.embedder is None:
+        writer.indexed = False
+        return {}
+    if writer.indexed:
+        return _apply_vectors(writer, delta_of_changes(changes.old, changes.new), settings)
+    with GraphStore.open(writer.kb / "graph" / "snapshots" / writer.snapshot, read_only=True) as store:
+        return _catch_up(writer, store, settings)
+
+
+def _catch_up(writer: _Writer, store: GraphStore, settings: Settings) -> dict[str, int]:
+    held = {
+        kind: LongTermMemory.open(writer.kb / "memory" / kind, refs, device="cpu").ids().tolist()
+        for kind, refs in writer.memory.items()
+    }
+    state = state_of(table_of(store), writer.ledger.passages())
+    return _apply_vectors(writer, delta_of_state(state, held), settings)
+
+
+def _apply_vectors(writer: _Writer, delta: VectorDelta, settings: Settings) -> dict[str, int]:
+    assert settings.embedder is not None
+    memory = writer.kb / "memory"
+    writer.memory = apply_vectors(
+        memory, writer.memory, delta, settings.embedder, generation=writer.name, options=settings.options
+    )
+    writer.embedder, writer.indexed = settings.embedder.name, True
+    return {
+        "num_vectors_added": sum(map(len, delta.add.values())),
+        "num_vectors_removed": sum(map(len, delta.remove.values())),
+    }

@@ -1,0 +1,251 @@
+"""From the ledger's new rows to what changes in the graph: quads, facts, nodes and their names. Reads, never writes.
+
+Only rows that this generation brought or ended are looked at, and what they touch; the cost follows the delta.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, cast
+
+from kgqa.graph.formats import SUPPORT
+from kgqa.graph.oxigraph import GraphStore, Quad
+from kgqa.graph.queries import ALT_LABEL, LABEL, NAMES
+from kgqa.graph.terms import XSD, is_literal, literal, relation_text, text_of
+from kgqa.ids import ASSERTED, digest, document_iri
+from kgqa.ledger import Ledger
+
+Triple = tuple[str, str, str]
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+PROV = "http://www.w3.org/ns/prov#"
+TERMS = "http://purl.org/dc/terms/"
+VOCABULARY = "urn:kgqa:vocabulary:"
+
+
+Item = tuple[str, str]
+"""(term, text)."""
+FactItem = tuple[Item, Item, Item]
+"""The head, relation and tail of a fact, each with what it is called."""
+
+
+@dataclass
+class Side:
+    """What goes, or what comes."""
+
+    facts: list[Triple] = field(default_factory=list)
+    """Facts that the asserted graph loses or gains."""
+    quads: list[Quad] = field(default_factory=list)
+    nodes: dict[str, str] = field(default_factory=dict)
+    """Entities and literals that go or come, or get another name: term -> text."""
+    relations: dict[str, str] = field(default_factory=dict)
+    fact_items: list[FactItem] = field(default_factory=list)
+    """`facts`, and those that stay but read otherwise because a name in them changed."""
+    passages: list[tuple[str, int, int, str]] = field(default_factory=list)
+    """(doc_id, start, stop, text)."""
+
+
+@dataclass
+class Changes:
+    """What one generation takes out of the graph, and what it puts in."""
+
+    old: Side = field(default_factory=Side)
+    new: Side = field(default_factory=Side)
+
+
+def graph_changes(ledger: Ledger, store: GraphStore) -> Changes:
+    """Everything that the ledger's open generation changes; `store` is the graph as the one before left it."""
+    changes = Changes()
+    _mark_touched(ledger)
+    _facts(ledger, changes)
+    _provenance(ledger, changes)
+    _names(ledger, store, changes)
+    _fact_items(store, changes)
+    for side, column in ((changes.old, "died"), (changes.new, "born")):
+        rows = ledger.rows(
+            f"SELECT doc_id, start, stop, text FROM passages JOIN docs ON docs.id = doc WHERE {column} = :generation"
+        )
+        side.passages = cast(list[tuple[str, int, int, str]], list(rows))
+    return changes
+
+
+def _mark_touched(ledger: Ledger) -> None:
+    """Temporary tables: the triples whose supports changed, and the terms whose life or names may have."""
+    ledger.rows("DROP TABLE IF EXISTS temp.touched")
+    ledger.rows("DROP TABLE IF EXISTS temp.affected")
+    ledger.rows("CREATE TEMP TABLE touched (head INTEGER, relation INTEGER, tail INTEGER)")
+    ledger.rows("CREATE TEMP TABLE affected (id INTEGER PRIMARY KEY)")
+    triple = "SELECT node_head, relation, node_tail FROM supports"
+    ledger.rows(f"INSERT INTO touched {triple} WHERE born = :generation UNION {triple} WHERE died = :generation")
+    sources = [
+        *(f"SELECT {column} FROM touched" for column in ("head", "relation", "tail")),
+        *(f"SELECT term FROM names WHERE {when} = :generation" for when in ("born", "died")),
+        *(f"SELECT {end} FROM redirects WHERE {when} = :generation" for end in ("raw", "canonical") for when in ("born", "died")),
+        # a name that comes or goes with a redirected term is a name of the node it stands for
+        "SELECT canonical FROM redirects JOIN names ON names.term = raw "
+        "WHERE (names.born = :generation OR names.died = :generation) AND redirects.died >= :generation",
+    ]
+    for source in sources:
+        ledger.rows(f"INSERT OR IGNORE INTO affected {source}")
+
+
+_HELD = """
+    SELECT heads.term, relations.term, tails.term, doc_id, sum(born < :generation) > 0, sum(died > :generation) > 0
+    FROM touched CROSS JOIN supports ON node_head = touched.head AND supports.relation = touched.relation
+        AND node_tail = touched.tail
+    JOIN docs ON docs.id = doc
+    JOIN terms AS heads ON heads.id = node_head JOIN terms AS relations ON relations.id = supports.relation
+    JOIN terms AS tails ON tails.id = node_tail
+    WHERE +died >= :generation
+    GROUP BY node_head, supports.relation, node_tail, doc ORDER BY node_head, supports.relation, node_tail
+"""
+"""For each touched triple and document: whether the document held it before, and whether it holds it now."""
+
+
+def _facts(ledger: Ledger, changes: Changes) -> None:
+    rows = cast(Iterator[tuple[str, str, str, str, int, int]], ledger.rows(_HELD))
+    for key, group in groupby(rows, key=lambda row: row[:3]):
+        before = after = False
+        for *_, doc_id, was, stays in group:
+            before, after = before or bool(was), after or bool(stays)
+            if was != stays:
+                side = changes.new if stays else changes.old
+                side.quads.append((*key, document_iri(doc_id)))
+        if before != after:
+            side = changes.new if after else changes.old
+            side.facts.append(key)
+            side.quads.append((*key, ASSERTED))
+
+
+_SUPPORTS = """
+    SELECT doc_id, heads.term, relations.term, tails.term, sentence, start, stop, head_start, head_stop,
+        tail_start, tail_stop, extractor, confidence
+    FROM supports JOIN docs ON docs.id = doc
+    JOIN terms AS heads ON heads.id = node_head JOIN terms AS relations ON relations.id = relation
+    JOIN terms AS tails ON tails.id = node_tail
+    WHERE {when} = :generation AND sentence <> ''
+"""
+
+
+def _provenance(ledger: Ledger, changes: Changes) -> None:
+    for side, when in ((changes.old, "died"), (changes.new, "born")):
+        documents = (
+            "SELECT doc_id, title, date, hash FROM documents JOIN docs ON docs.id = doc "
+            f"WHERE {when} = :generation"
+        )
+        for row in ledger.rows(documents):
+            side.quads += _document_quads(*cast(tuple[str, str, str | None, str], row))
+        for row in ledger.rows(_SUPPORTS.format(when=when)):
+            side.quads += support_quads(row)
+
+
+def _document_quads(doc_id: str, title: str, date: str | None, content_hash: str) -> Iterator[Quad]:
+    graph = document_iri(doc_id)
+    yield graph, RDF + "type", PROV + "Entity", graph
+    yield graph, VOCABULARY + "sha256", literal(content_hash), graph
+    if title:
+        yield graph, TERMS + "title", literal(title), graph
+    if date:
+        yield graph, TERMS + "date", literal(date), graph
+
+
+def support_quads(row: tuple[Any, ...]) -> Iterator[Quad]:
+    """One support of an extracted fact, as PROV-O has it, in its document's graph: a node with an IRI from its content.
+
+    A given fact has none of these: its document's graph says where it comes from, the ledger on which line.
+    """
+    doc_id, head, relation, tail, sentence, start, stop, *_, extractor, confidence = row
+    graph = document_iri(doc_id)
+    node = SUPPORT + digest(*map(str, row))[:32]
+    yield node, RDF + "type", RDF + "Statement", graph
+    yield node, RDF + "subject", head, graph
+    yield node, RDF + "predicate", relation, graph
+    yield node, RDF + "object", tail, graph
+    yield node, PROV + "wasDerivedFrom", graph, graph
+    yield node, PROV + "value", literal(sentence), graph
+    yield node, VOCABULARY + "start", literal(str(start), XSD + "integer"), graph
+    yield node, VOCABULARY + "end", literal(str(stop), XSD + "integer"), graph
+    yield node, VOCABULARY + "extractor", literal(extractor), graph
+    yield node, VOCABULARY + "confidence", literal(str(confidence), XSD + "double"), graph
+
+
+def _lives(column: str) -> str:
+    """Whether a supporting row has the affected term in `column`, before and after this generation.
+
+    The plus signs keep SQLite from walking all that was born before instead of the term's few rows.
+    """
+    return (
+        f"EXISTS (SELECT 1 FROM supports WHERE {column} = affected.id AND +born < :generation AND +died >= :generation), "
+        f"EXISTS (SELECT 1 FROM supports WHERE {column} = affected.id AND +died > :generation)"
+    )
+
+
+_TERMS = f"""
+    SELECT affected.id, term, {_lives("node_head")}, {_lives("node_tail")}, {_lives("relation")}
+    FROM affected JOIN terms USING (id)
+"""
+_NAMES = """
+    SELECT affected.id, name, preferred FROM affected JOIN names ON names.term = affected.id WHERE +died > :generation
+    UNION SELECT affected.id, name, preferred FROM affected JOIN redirects ON canonical = affected.id
+    JOIN names ON names.term = raw WHERE +redirects.died > :generation AND +names.died > :generation
+"""
+
+
+def _names(ledger: Ledger, store: GraphStore, changes: Changes) -> None:
+    """The names graph of every affected term, and which terms come, go, or are called something else."""
+    stated: dict[int, list[tuple[bool, str]]] = {}
+    for key, name, preferred in cast(Iterable[tuple[int, str, int]], ledger.rows(_NAMES)):
+        stated.setdefault(key, []).append((bool(preferred), name))
+    rows = cast(Iterable[tuple[int, str, int, int, int, int, int, int]], ledger.rows(_TERMS))
+    for key, term, head_was, head_is, tail_was, tail_is, relation_was, relation_is in rows:
+        was_node, is_node = bool(head_was or tail_was), bool(head_is or tail_is)
+        before = list(store.scan(term, graph=NAMES)) if was_node or relation_was else []
+        after = _name_quads(term, stated.get(key, []), is_node) if is_node or relation_is else []
+        changes.old.quads += set(before) - set(after)
+        changes.new.quads += set(after) - set(before)
+        old, new = _label(term, before), _label(term, after)
+        if is_node != was_node or (is_node and old != new):
+            changes.old.nodes |= {term: old} if was_node else {}
+            changes.new.nodes |= {term: new} if is_node else {}
+        if relation_is != relation_was or (relation_is and old != new):
+            changes.old.relations |= {term: old} if relation_was else {}
+            changes.new.relations |= {term: new} if relation_is else {}
+
+
+def _name_quads(term: str, stated: list[tuple[bool, str]], is_node: bool) -> list[Quad]:
+    """rdfs:label for the one name (a stated preference, or what the term itself says), skos:altLabel for the rest."""
+    if is_literal(term):
+        return []
+    text = text_of(term) if is_node else relation_text(term)
+    if not term.startswith("urn:kgqa:"):
+        text = min((name for preferred, name in stated if preferred), default=text)
+    others = {name for _, name in stated} - {text}
+    return [(term, LABEL, literal(text), NAMES), *((term, ALT_LABEL, literal(name), NAMES) for name in sorted(others))]
+
+
+def _label(term: str, names: Iterable[Quad]) -> str:
+    return next((text_of(name) for _, relation, name, _ in names if relation == LABEL), text_of(term))
+
+
+def _fact_items(store: GraphStore, changes: Changes) -> None:
+    """The facts that go and come with their texts; those around a term that is renamed do both."""
+    gone, reread = set(changes.old.facts), set[Triple]()
+    for term in changes.old.nodes.keys() & changes.new.nodes.keys():
+        for pattern in ((term, None, None), (None, None, term)):
+            reread |= {quad[:3] for quad in store.scan(*pattern, graph=ASSERTED)} - gone
+    for term in changes.old.relations.keys() & changes.new.relations.keys():
+        reread |= {quad[:3] for quad in store.scan(None, term, None, graph=ASSERTED)} - gone
+    kept: dict[str, str] = {}
+
+    def stored(term: str) -> str:
+        if term not in kept:
+            kept[term] = _label(term, store.scan(term, LABEL, graph=NAMES))
+        return kept[term]
+
+    for side in (changes.old, changes.new):
+        for head, relation, tail in (*side.facts, *sorted(reread)):
+            side.fact_items.append((
+                (head, side.nodes.get(head) or stored(head)),
+                (relation, side.relations.get(relation) or stored(relation)),
+                (tail, side.nodes.get(tail) or stored(tail)),
+            ))  # fmt: skip

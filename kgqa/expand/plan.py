@@ -1,0 +1,118 @@
+"""What is new, changed or gone: a corpus held against the ledger, by content and by nothing else."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgqa.artifacts import sha256_file
+from kgqa.errors import InputError
+from kgqa.graph.formats import FACT_SUFFIXES, fact_suffix
+from kgqa.ids import digest
+from kgqa.ledger import DocumentRow
+from kgqa.text.reader import DOCUMENT_SUFFIXES, Skipped, read_documents
+from kgqa.types import Delta, Document
+
+log = logging.getLogger(__name__)
+
+GIVEN = "given-1"
+"""Identity of the reader of given facts; raised when what it makes of a file changes, so that files are read again."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Where documents come from: prose, files of facts, or a folder with both.
+
+    `kind` settles what a .txt holds: prose ("text") or `head|relation|tail` ("facts", which reads nothing but facts).
+    """
+
+    path: Path
+    kind: str = "text"
+    skipped: list[Skipped] = field(default_factory=list)
+    """Files that could not be read, filled by `documents`."""
+
+    @property
+    def source(self) -> str:
+        """What the ledger remembers: only documents of the same source can be missed."""
+        return str(self.path.resolve())
+
+    def documents(self) -> Iterator[Document]:
+        """The prose, in a stable order; nothing where there is none."""
+        self.skipped.clear()
+        is_prose = self.kind == "text" and any(path.suffix.lower() in DOCUMENT_SUFFIXES for path in self._files())
+        yield from read_documents(self.path, skipped=self.skipped) if is_prose else ()
+
+    def fact_files(self) -> Iterator[tuple[str, Path]]:
+        """(doc_id, path) of each file of facts; the id keeps the suffix, so that kb.nt and kb.md are two documents."""
+        root = self.path if self.path.is_dir() else self.path.parent
+        for path in self._files():
+            suffix = fact_suffix(path)
+            if suffix in FACT_SUFFIXES and not (self.kind == "text" and suffix == ".txt"):
+                yield path.relative_to(root).as_posix(), path
+
+    def _files(self) -> list[Path]:
+        if self.path.is_dir():
+            return sorted(path for path in self.path.rglob("*") if path.is_file())
+        return [self.path] if self.path.is_file() else []
+
+
+def content_hash(document: Document) -> str:
+    """The digest of what a document says; where it lies does not count."""
+    return digest(document.text, document.title, document.date or "")
+
+
+def make_plan(
+    corpus: Corpus, known: Iterable[DocumentRow], *, reader: str, allow_empty: bool = False, remove: Iterable[str] = ()
+) -> Delta:
+    """Compares the corpus with what the ledger knows.
+
+    A document is changed when its content is, or when prose was read by another extractor than `reader`. It is removed
+    when the same source had it and now has not, or when `remove` names it. A file that is there but cannot be read is
+    left as it was. Raises InputError for a corpus that has nothing, unless `allow_empty`, so that an unmounted disk does
+    not empty a knowledge base, and for a name in `remove` that is not known.
+    """
+    rows = {row.doc_id: row for row in known}
+    wanted = set(remove)
+    if unknown := sorted(wanted - rows.keys()):
+        raise InputError(f"cannot remove {unknown[0]!r}: the knowledge base has no such document")
+    hashes: dict[str, str] = {}
+    readers: dict[str, str] = {}
+    for document in corpus.documents():
+        hashes[document.doc_id], readers[document.doc_id] = content_hash(document), reader
+    for doc_id, path in corpus.fact_files():
+        if doc_id in hashes:
+            raise InputError(f"{path} and a document have the same id {doc_id!r}; rename one of them")
+        hashes[doc_id], readers[doc_id] = sha256_file(path), GIVEN
+    if not hashes and not allow_empty:
+        raise InputError(_nothing(corpus, rows))
+    for doc_id in wanted & hashes.keys():
+        del hashes[doc_id]
+    return _compare(rows, hashes, readers, corpus, wanted)
+
+
+def _compare(
+    rows: Mapping[str, DocumentRow], hashes: Mapping[str, str], readers: Mapping[str, str], corpus: Corpus, wanted: set[str]
+) -> Delta:
+    unread = {skipped.path for skipped in corpus.skipped}
+    gone = {row.doc_id for row in rows.values() if row.source == corpus.source and row.path not in unread}
+    stale = {
+        doc_id for doc_id in hashes.keys() & rows.keys()
+        if (rows[doc_id].hash, rows[doc_id].reader) != (hashes[doc_id], readers[doc_id])
+    }  # fmt: skip
+    added = hashes.keys() - rows.keys()
+    return Delta(
+        added=tuple(sorted(added)),
+        changed=tuple(sorted(stale)),
+        removed=tuple(sorted((gone - hashes.keys()) | wanted)),
+        unchanged=len(hashes) - len(added) - len(stale),
+        hashes={doc_id: hashes[doc_id] for doc_id in sorted(added | stale)},
+    )
+
+
+def _nothing(corpus: Corpus, rows: Mapping[str, DocumentRow]) -> str:
+    what = "holds no documents or facts" if corpus.path.exists() else "does not exist"
+    if corpus.skipped:
+        what = f"holds nothing that can be read ({corpus.skipped[0].path}: {corpus.skipped[0].reason})"
+    held = sum(row.source == corpus.source for row in rows.values())
+    loss = f"; if its {held} documents are to be removed, say corpus.allow_empty=true" if held else ""
+    return f"{corpus.path} {what}; give a folder of documents or a file of facts as corpus.path{loss}"

@@ -1,0 +1,201 @@
+"""Files of facts that are known: `head|relation|tail`, TSV, N-Triples, N-Quads, Turtle, RDF/XML and JSON-LD, gz or not.
+
+Line formats stream; a malformed line is named, counted and passed over (`strict` refuses it). The others are read whole,
+because a mistake in them leaves no way to tell where the next fact begins. Nothing is fetched: remote JSON-LD contexts
+and external XML entities are refused by the parser. Blank nodes get IRIs; labels become names, not facts.
+"""
+
+import gzip
+import logging
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self, cast
+
+import pyoxigraph as ox
+
+from kgqa.errors import InputError
+from kgqa.graph.terms import canonical_term, from_node, relation_text, text_of
+from kgqa.ids import DOCUMENT, entity_iri, relation_iri
+from kgqa.types import Fact, Provenance
+
+log = logging.getLogger(__name__)
+
+SUPPORT = "urn:kgqa:support:"
+"""IRIs of provenance nodes; they and document IRIs are ours alone, so facts about them are passed over."""
+
+_SKOS = "http://www.w3.org/2004/02/skos/core#"
+_PREFERRED = frozenset({"http://www.w3.org/2000/01/rdf-schema#label", _SKOS + "prefLabel"})
+_LABELS = _PREFERRED | {_SKOS + "altLabel"}
+
+_TABLES = {".txt": "|", ".tsv": "\t"}
+_RDF_LINES = {".nt": ox.RdfFormat.N_TRIPLES, ".nq": ox.RdfFormat.N_QUADS}
+_RDF_WHOLE = {
+    ".ttl": ox.RdfFormat.TURTLE,
+    ".rdf": ox.RdfFormat.RDF_XML,
+    ".owl": ox.RdfFormat.RDF_XML,
+    ".xml": ox.RdfFormat.RDF_XML,
+    ".jsonld": ox.RdfFormat.JSON_LD,
+}
+FACT_SUFFIXES = frozenset(
+    suffix + packed for suffix in (*_TABLES, *_RDF_LINES, *_RDF_WHOLE) for packed in ("", ".gz")
+)
+"""What the name of a file of facts ends in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A line, or a fact of a structured file, that was passed over."""
+
+    line: int
+    """Counted from 1; 0 where the format has no lines."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What the file calls a term; `preferred` for a label in English or without a language."""
+
+    name: str
+    term: str
+    preferred: bool
+
+
+class FactReader(Iterator[Fact]):
+    """The facts of one file, once; `names` and `skipped` are complete when it is exhausted."""
+
+    def __init__(self, path: Path, doc_id: str, *, strict: bool) -> None:
+        self.path = path
+        self.doc_id = doc_id
+        self.names: list[Name] = []
+        self.skipped: list[Skipped] = []
+        self._strict = strict
+        self._facts = self._read()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Fact:
+        return next(self._facts)
+
+    def _read(self) -> Iterator[Fact]:
+        suffix = fact_suffix(self.path).removesuffix(".gz")
+        try:
+            if suffix in _TABLES:
+                yield from self._table(_TABLES[suffix])
+            elif suffix in _RDF_LINES:
+                yield from self._rdf_lines(_RDF_LINES[suffix])
+            else:
+                yield from self._rdf_whole(_RDF_WHOLE[suffix])
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"cannot read {self.path}: {error}; mend or remove the file") from error
+        if self.skipped:
+            first = self.skipped[0]
+            log.warning("%s: passed over %d, first line %d: %s", self.path, len(self.skipped), first.line, first.reason)
+
+    def _table(self, separator: str) -> Iterator[Fact]:
+        for number, line in self._lines():
+            if number == 1 and separator == "|" and line.count("\t") == 2 and "|" not in line:
+                separator = "\t"
+            fields = [field.strip() for field in line.split(separator)]
+            if len(fields) != 3 or not all(fields):
+                what = f"{len(fields)} fields" if len(fields) != 3 else "an empty field"
+                self._skip(number, f"{what} where head{separator}relation{separator}tail is wanted: {line[:80]!r}")
+                continue
+            head, relation, tail = fields
+            yield Fact(
+                entity_iri(head), relation_iri(relation), entity_iri(tail), head, relation.replace("_", " "), tail,
+                Provenance(self.doc_id, span=(number - 1, number)),
+            )  # fmt: skip
+
+    def _rdf_lines(self, form: ox.RdfFormat) -> Iterator[Fact]:
+        for number, line in self._lines():
+            if line.lstrip().startswith("#"):
+                continue
+            try:
+                for quad in ox.parse(line, form):
+                    yield from self._fact(quad, number, _label_of_node)
+            except (SyntaxError, ValueError) as error:
+                self._skip(number, str(error).partition(": ")[2] or str(error))
+
+    def _rdf_whole(self, form: ox.RdfFormat) -> Iterator[Fact]:
+        numbers: dict[ox.BlankNode, str] = {}
+
+        def by_order(node: ox.BlankNode) -> str:  # the parser's own labels are random
+            return numbers.setdefault(node, f"b{len(numbers)}")
+
+        with closing(_open(self.path)) as file:
+            try:
+                quads = list(ox.parse(file, form, base_iri=DOCUMENT + "base/"))
+            except (SyntaxError, ValueError) as error:
+                raise InputError(f"{self.path} cannot be parsed: {error}; mend the file, nothing of it was read") from error
+        for quad in quads:
+            yield from self._fact(quad, 0, by_order)
+
+    def _fact(self, quad: ox.Quad, line: int, label: Callable[[ox.BlankNode], str]) -> Iterator[Fact]:
+        if isinstance(quad.subject, ox.Triple) or isinstance(quad.object, ox.Triple):
+            self._skip(line, "a triple term (RDF 1.2) is not a node")
+            return
+        head, relation, tail = self._term(quad.subject, label), quad.predicate.value, self._term(quad.object, label)
+        if head.startswith((SUPPORT, DOCUMENT)):
+            self._skip(line, f"{head} is reserved for provenance")
+        elif relation in _LABELS and isinstance(quad.object, ox.Literal):
+            english = (quad.object.language or "en").split("-")[0] == "en"
+            self.names.append(Name(quad.object.value, head, english and relation in _PREFERRED))
+        else:
+            span = (line - 1, line) if line else (0, 0)
+            texts = text_of(head), relation_text(relation), text_of(tail)
+            yield Fact(head, relation, tail, *texts, Provenance(self.doc_id, span=span))
+
+    def _term(self, node: object, label: Callable[[ox.BlankNode], str]) -> str:
+        if isinstance(node, ox.BlankNode):
+            return entity_iri(f"_:{self.doc_id}:{label(node)}")
+        return canonical_term(from_node(node)) if isinstance(node, ox.Literal) else from_node(node)
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        """(number from 1, line) for each line that is UTF-8 text and not blank."""
+        with closing(_open(self.path)) as file:
+            for number, data in enumerate(file, 1):
+                try:
+                    line = data.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                except UnicodeDecodeError as error:
+                    self._skip(number, f"not UTF-8 ({error.reason} at byte {error.start})")
+                    continue
+                if "\0" in line:
+                    self._skip(number, "binary data")
+                elif line.strip():
+                    yield number, line
+
+    def _skip(self, line: int, reason: str) -> None:
+        if self._strict:
+            raise InputError(f"{self.path} line {line}: {reason}; mend it, or set strict=false to pass over such lines")
+        self.skipped.append(Skipped(line, reason))
+
+
+def read_facts(path: Path, doc_id: str, *, strict: bool = False) -> FactReader:
+    """The facts of a file, supported by the document `doc_id` (line n has the span (n - 1, n)).
+
+    Given names become IRIs (`entity_iri`, `relation_iri`); terms are in the store's spelling. Raises InputError for a
+    file that cannot be read or parsed, and with `strict` for a malformed line.
+    """
+    if fact_suffix(path) not in FACT_SUFFIXES:
+        raise InputError(f"{path}: {path.suffix!r} is no format of facts; known are {', '.join(sorted(FACT_SUFFIXES))}")
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; corpus.path must name a file of facts or a folder")
+    return FactReader(path, doc_id, strict=strict)
+
+
+def fact_suffix(path: Path) -> str:
+    """`.txt.gz` for kb.txt.gz, `.nt` for kb.v2.nt."""
+    suffixes = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
+    return "".join(suffixes).lower()
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _label_of_node(node: ox.BlankNode) -> str:
+    return node.value

@@ -1,0 +1,151 @@
+"""The embedded graph store: Oxigraph on disk, spoken to natively in our terms.
+
+A quad is (head, relation, tail, graph). The writer has `live/`; readers open snapshots, which are hard links to the
+same immutable files, so that one costs milliseconds and nobody waits for anybody.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+import pyoxigraph as ox
+from oxrdflib import OxigraphStore as RdflibStore
+from rdflib import Dataset
+
+from kgqa.artifacts import write_atomic
+from kgqa.errors import InputError, StoreError
+from kgqa.graph.terms import fast_token, from_node, to_node
+
+Quad = tuple[str, str, str, str]
+
+BULK = 20_000
+"""Quads from which the bulk loader is the faster way; it writes sorted files past the log, one all-or-nothing call each."""
+_BULK_CHUNK = 500_000
+
+
+class GraphStore:
+    """An open store; a context manager that lets go of it."""
+
+    def __init__(self, store: ox.Store, path: Path) -> None:
+        self._store: ox.Store | None = store
+        self._path = path
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool) -> Self:
+        """Opens a store folder; StoreError when it is missing, damaged, or (for writing) open elsewhere."""
+        if read_only and not (path / "CURRENT").is_file():
+            raise StoreError(f"{path} is missing or no graph store; restore it from a copy or build again")
+        try:
+            return cls(ox.Store.read_only(str(path)) if read_only else ox.Store(str(path)), path)
+        except OSError as error:
+            raise StoreError(f"cannot open the graph store {path}: {error}; restore it from a copy or build again") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the folder: Oxigraph closes a store when the last reference to it goes."""
+        self._store = None
+
+    @property
+    def native(self) -> ox.Store:
+        """The pyoxigraph store, for bulk reads."""
+        if self._store is None:
+            raise StoreError(f"the graph store {self._path} is closed; open the knowledge base again")
+        return self._store
+
+    def add(self, quads: Iterable[Quad]) -> int:
+        """Adds quads of canonical terms; returns how many were given. Many at once go through the bulk loader."""
+        stream, total = iter(quads), 0
+        first = list(islice(stream, BULK))
+        if len(first) < BULK:
+            self.native.extend(map(_native_quad, first))
+            return len(first)
+        chunk = first
+        while chunk:
+            text = "".join(f"{fast_token(h)} {fast_token(r)} {fast_token(t)} {fast_token(g)} .\n" for h, r, t, g in chunk)
+            self.native.bulk_load(text.encode(), ox.RdfFormat.N_QUADS)
+            total += len(chunk)
+            chunk = list(islice(stream, _BULK_CHUNK))
+        return total
+
+    def remove(self, quads: Iterable[Quad]) -> int:
+        """Removes quads; those that are not there are passed over. Returns how many were given."""
+        total = 0
+        for quad in quads:
+            self.native.remove(_native_quad(quad))
+            total += 1
+        return total
+
+    def scan(
+        self, head: str | None = None, relation: str | None = None, tail: str | None = None, *, graph: str
+    ) -> Iterator[Quad]:
+        """The quads of one graph that match; None matches all."""
+        if head is not None and head.startswith('"'):
+            return
+        pattern = [None if term is None else to_node(term) for term in (head, relation, tail)]
+        found: Iterable[Any] = self.native.quads_for_pattern(*pattern, to_node(graph))  # type: ignore[arg-type]
+        for quad in found:
+            yield from_node(quad.subject), quad.predicate.value, from_node(quad.object), graph
+
+    def has(self, head: str | None = None, relation: str | None = None, tail: str | None = None, *, graph: str) -> bool:
+        """Whether any quad of the graph matches."""
+        return next(self.scan(head, relation, tail, graph=graph), None) is not None
+
+    def query(self, sparql: str) -> list[tuple[str, ...]]:
+        """Rows of terms of a SELECT, in the order of its variables ("" where unbound); one row ("true" or "false") of an ASK.
+
+        Name every graph: a query over the default graph finds nothing here. Raises InputError for what does not parse.
+        """
+        try:
+            result = self.native.query(sparql)
+            if isinstance(result, ox.QuerySolutions):
+                return [tuple("" if node is None else from_node(node) for node in row) for row in result]
+            if isinstance(result, ox.QueryBoolean):
+                return [(str(bool(result)).lower(),)]
+            return [tuple(map(from_node, (triple.subject, triple.predicate, triple.object))) for triple in result]
+        except (SyntaxError, ValueError) as error:
+            raise InputError(f"this SPARQL cannot be run: {error}; the query was {sparql!r}") from error
+
+    def dataset(self) -> Dataset:
+        """The same store as an rdflib Dataset, for users and tools that speak rdflib. Give queries as strings."""
+        return Dataset(store=RdflibStore(store=self.native))
+
+    def snapshot(self, folder: Path) -> None:
+        """Makes `folder` a hard-link copy that readers can open; what an unfinished run left there is replaced."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self.native.flush()
+        self.native.backup(str(folder))
+
+
+def open_live(graph: Path, committed: str | None) -> GraphStore:
+    """The writer's store as generation `committed` left it (None: empty), restored from its snapshot when it is not.
+
+    `live.generation` says which state live/ has. It is taken away before the first change and written after the commit,
+    so that a run which died in between is seen, and undone, here.
+    """
+    live, marker = graph / "live", graph / "live.generation"
+    intact = marker.is_file() and marker.read_text(encoding="utf-8").strip() == committed and live.is_dir()
+    if not intact:
+        shutil.rmtree(live, ignore_errors=True)
+        graph.mkdir(parents=True, exist_ok=True)
+        if committed is not None:
+            with GraphStore.open(graph / "snapshots" / committed, read_only=True) as snapshot:
+                snapshot.native.backup(str(live))
+    marker.unlink(missing_ok=True)
+    return GraphStore.open(live, read_only=False)
+
+
+def mark_live(graph: Path, committed: str) -> None:
+    """Records that live/ has the state of the snapshot `committed`."""
+    write_atomic(graph / "live.generation", f"{committed}\n".encode())
+
+
+def _native_quad(quad: Quad) -> ox.Quad:
+    return ox.Quad(*map(to_node, quad))  # type: ignore[arg-type]

@@ -1,0 +1,105 @@
+"""A knowledge base as a reader has it: one committed generation, which nothing changes under its feet."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from kgqa.artifacts import Generation, current_generation, read_generation
+from kgqa.errors import InputError, StoreError
+from kgqa.graph.oxigraph import Dataset, GraphStore
+from kgqa.graph.queries import NAMES
+from kgqa.graph.subgraph import TripleTable, table_of
+from kgqa.graph.terms import is_literal, text_of
+from kgqa.ledger import Ledger
+from kgqa.memory.index import IndexOptions
+from kgqa.memory.long_term import LongTermMemory, MemoryRefs
+from kgqa.types import Provenance
+
+KINDS = ("entity", "relation", "fact", "passage")
+"""The kinds of vectors in the long-term memory."""
+
+
+class KnowledgeBase:
+    """One generation, open for reading; a context manager. A writer may commit others meanwhile."""
+
+    def __init__(self, path: Path, state: Generation) -> None:
+        self.path = path
+        self.state = state
+        self._ledger = Ledger.read(path / "ledger.sqlite", state.number)
+        self._graph = GraphStore.open(path / "graph" / "snapshots" / state.snapshot, read_only=True)
+
+    @classmethod
+    def open(cls, path: str | Path, *, generation: str | None = None) -> Self:
+        """Opens the current generation, or an older one by name (`gen-000003`).
+
+        Raises StoreError when there is no knowledge base, it is damaged, or a newer kgqa wrote it.
+        """
+        path = Path(path)
+        name = generation or current_generation(path)
+        if name is None:
+            raise StoreError(f"no knowledge base at {path}; build one with pipelines/extract.py corpus.path=DIR kb={path}")
+        return cls(path, read_generation(path, name))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the files; values that were handed out stay good."""
+        self._ledger.close()
+        self._graph.close()
+
+    @property
+    def generation(self) -> str:
+        return self.state.name
+
+    @property
+    def embedder_name(self) -> str | None:
+        """Identity of what made the vectors; None when nothing was indexed."""
+        return self.state.embedder
+
+    def counts(self) -> dict[str, int]:
+        """num_documents, num_facts, num_supports, num_entities, num_relations, num_passages of this generation."""
+        return dict(self.state.counts)
+
+    def triples(self) -> TripleTable:
+        """The asserted graph as arrays; read once."""
+        return self._table
+
+    @cached_property
+    def _table(self) -> TripleTable:
+        return table_of(self._graph)
+
+    def aliases(self) -> Iterator[tuple[str, str]]:
+        """(name, term) for every name that an entity goes by, its text included."""
+        table = self.triples()
+        yield from ((text, term) for term, text in zip(table.entities, table.entity_texts, strict=True) if is_literal(term))
+        entities = set(table.entities)
+        for term, _, name, _ in self._graph.scan(graph=NAMES):
+            if term in entities:
+                yield text_of(name), term
+
+    def provenance(self, triples: Sequence[tuple[str, str, str]]) -> list[list[Provenance]]:
+        """For each triple its supports, the surest first; an empty list for one that is not in the graph."""
+        return [self._ledger.provenance(triple) for triple in triples]
+
+    def memory(
+        self, kind: str, *, device: str = "auto", options: IndexOptions = IndexOptions()  # noqa: B008 a frozen value
+    ) -> LongTermMemory:
+        """The vectors of a kind (`KINDS`), read-only; an empty memory for what was never indexed."""
+        if kind not in KINDS:
+            raise InputError(f"no vectors of kind {kind!r}; there are {', '.join(KINDS)}")
+        stored = self.state.memory.get(kind)
+        refs = MemoryRefs.from_json(stored) if stored else MemoryRefs(0, self.embedder_name or "")
+        return LongTermMemory.open(self.path / "memory" / kind, refs, device=device, options=options)
+
+    def query(self, sparql: str) -> list[tuple[str, ...]]:
+        """Rows of terms for a SPARQL query over the named graphs (facts: `GRAPH <urn:kgqa:asserted>`)."""
+        return self._graph.query(sparql)
+
+    def dataset(self) -> Dataset:
+        """The graphs as an rdflib Dataset."""
+        return self._graph.dataset()

@@ -1,0 +1,286 @@
+"""SQLite bookkeeping: which document states what, under which dense id, from which generation to which.
+
+Every row carries the generation that brought it (`born`) and the one that ended it (`died`), so that a reader of an older
+generation sees its own state and a run that did not commit can be undone. A row lives in generation g when
+born <= g < died. Terms are interned as integers that are never given out twice.
+
+WAL mode, so that a reader opens and reads while a writer works; synchronous=FULL, because `CURRENT` must never be ahead
+of the ledger after a power failure.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from kgqa.errors import StoreError
+from kgqa.types import Provenance
+
+FOREVER = 2**62
+"""`died` of a row that lives."""
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE terms (id INTEGER PRIMARY KEY, term TEXT NOT NULL UNIQUE);
+CREATE TABLE docs (id INTEGER PRIMARY KEY, doc_id TEXT NOT NULL UNIQUE);
+CREATE TABLE documents (doc INTEGER NOT NULL, source TEXT, hash TEXT, title TEXT, date TEXT, path TEXT, reader TEXT,
+    batch TEXT, born INTEGER NOT NULL, died INTEGER NOT NULL);
+CREATE TABLE supports (id INTEGER PRIMARY KEY, doc INTEGER NOT NULL,
+    head INTEGER NOT NULL, relation INTEGER NOT NULL, tail INTEGER NOT NULL,
+    node_head INTEGER NOT NULL, node_tail INTEGER NOT NULL,
+    sentence TEXT, start INTEGER, stop INTEGER, head_start INTEGER, head_stop INTEGER, tail_start INTEGER, tail_stop INTEGER,
+    extractor TEXT, confidence REAL, born INTEGER NOT NULL, died INTEGER NOT NULL);
+CREATE TABLE names (doc INTEGER NOT NULL, name TEXT NOT NULL, term INTEGER NOT NULL, preferred INTEGER NOT NULL,
+    born INTEGER NOT NULL, died INTEGER NOT NULL);
+CREATE TABLE passages (doc INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, text TEXT NOT NULL,
+    born INTEGER NOT NULL, died INTEGER NOT NULL);
+CREATE TABLE redirects (raw INTEGER NOT NULL, canonical INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER NOT NULL);
+CREATE INDEX documents_doc ON documents (doc);
+CREATE INDEX supports_doc ON supports (doc);
+CREATE INDEX supports_triple ON supports (node_head, relation, node_tail);
+CREATE INDEX supports_tail ON supports (node_tail);
+CREATE INDEX supports_relation ON supports (relation);
+CREATE INDEX names_doc ON names (doc);
+CREATE INDEX names_term ON names (term);
+CREATE INDEX passages_doc ON passages (doc);
+CREATE INDEX redirects_raw ON redirects (raw);
+CREATE INDEX redirects_canonical ON redirects (canonical);
+"""
+VERSIONED = ("documents", "supports", "names", "passages", "redirects")
+# What undoing a generation looks for. Births come in order, so that their index only ever grows at its end.
+HISTORY = "".join(
+    f"CREATE INDEX {table}_born ON {table} (born);\n"
+    f"CREATE INDEX {table}_died ON {table} (died) WHERE died < {FOREVER};\n"
+    for table in VERSIONED
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """What the ledger knows of one document."""
+
+    doc_id: str
+    source: str
+    hash: str
+    title: str
+    date: str | None
+    path: str
+    reader: str
+    """Identity of the extractor that read it, or `given`."""
+    batch: str
+    """The folder under extract/ with what was read in it; empty for given facts."""
+
+
+SupportRow = tuple[int, int, int, str, int, int, int, int, int, int, str, float]
+"""(head, relation, tail, sentence, start, stop, head_start, head_stop, tail_start, tail_stop, extractor, confidence):
+one document's word for a triple, under the terms that the document has, before redirects."""
+NameRow = tuple[str, int, int]
+"""(name, term, 1 when it is what the term is to be called, else 0)."""
+PassageRow = tuple[int, int, str]
+"""(start, stop, text)."""
+
+_COLUMNS = {
+    "supports": "head, relation, tail, sentence, start, stop, head_start, head_stop, tail_start, tail_stop, "
+    "extractor, confidence",
+    "names": "name, term, preferred",
+    "passages": "start, stop, text",
+}
+_DOCUMENT = "doc_id, source, hash, title, date, path, reader, batch"
+# The plus signs keep SQLite from using an index on births or deaths where a row is found by what it says.
+_LIVE = "+born <= :generation AND +died > :generation"
+
+
+class Ledger:
+    """An open ledger at one generation; a context manager that closes it."""
+
+    def __init__(self, connection: sqlite3.Connection, generation: int) -> None:
+        self.connection = connection
+        self.generation = generation
+        """What is read, and for a writer what it writes."""
+        self._terms: dict[str, int] = {}
+
+    @classmethod
+    def read(cls, path: Path, generation: int) -> Self:
+        """Opens the state of `generation`; StoreError when the file is missing or damaged."""
+        return cls(_connect(path, "ro"), generation)
+
+    @classmethod
+    def write(cls, path: Path, committed: int) -> Self:
+        """Opens for writing generation `committed` + 1, and drops what a run that did not commit has left."""
+        connection = _connect(path, "rwc")
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            connection.executescript(f"BEGIN; {SCHEMA}{HISTORY} COMMIT;")
+        written = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
+        if written and written[0] > committed:
+            _undo(connection, committed)
+        connection.execute("BEGIN IMMEDIATE")
+        return cls(connection, committed + 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; what was written and not committed is gone."""
+        with suppress(sqlite3.ProgrammingError):
+            self.connection.rollback()
+        self.connection.close()
+
+    def commit(self) -> None:
+        """Makes the generation's rows durable. Readers see them once `CURRENT` names the generation."""
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (self.generation,))
+        self.connection.commit()
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """What is written inside is undone when an error leaves the block."""
+        self.connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK TO part")
+            self._terms.clear()  # ids that were given out inside are free again
+            raise
+        finally:
+            self.connection.execute("RELEASE part")
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def rows(self, sql: str, **values: object) -> Iterator[tuple[object, ...]]:
+        """Runs a query that may say `:generation`."""
+        return self.connection.execute(sql, {"generation": self.generation, **values})
+
+    def documents(self) -> Iterator[DocumentRow]:
+        """Every live document, by id."""
+        sql = f"SELECT {_DOCUMENT} FROM documents JOIN docs ON docs.id = doc WHERE {_LIVE} ORDER BY doc_id"
+        return (DocumentRow(*row) for row in self.connection.execute(sql, {"generation": self.generation}))
+
+    def names(self) -> Iterator[tuple[str, str, bool]]:
+        """(name, raw term, whether preferred) as the live documents state them."""
+        sql = f"SELECT name, terms.term, preferred FROM names JOIN terms ON terms.id = names.term WHERE {_LIVE}"
+        for name, term, preferred in self.connection.execute(sql, {"generation": self.generation}):
+            yield name, term, bool(preferred)
+
+    def passages(self) -> Iterator[tuple[str, int, int, str]]:
+        """(doc_id, start, stop, text) of every passage of the live documents."""
+        sql = f"SELECT doc_id, start, stop, text FROM passages JOIN docs ON docs.id = doc WHERE {_LIVE}"
+        return iter(self.connection.execute(sql, {"generation": self.generation}))
+
+    def provenance(self, triple: tuple[str, str, str]) -> list[Provenance]:
+        """The supports of a triple of the graph, the surest first; empty when the graph does not hold it."""
+        ids = [self.term_id(term) for term in triple]
+        if None in ids:
+            return []
+        sql = f"""SELECT doc_id, sentence, start, stop, head_start, head_stop, tail_start, tail_stop, extractor, confidence
+            FROM supports JOIN docs ON docs.id = doc
+            WHERE node_head = :head AND relation = :relation AND node_tail = :tail AND {_LIVE}
+            ORDER BY confidence DESC, doc_id, start, head_start, tail_start"""
+        values = dict(zip(("head", "relation", "tail"), ids, strict=True), generation=self.generation)
+        return [
+            Provenance(row[0], row[1], (row[2], row[3]), (row[4], row[5]), (row[6], row[7]), row[8], row[9])
+            for row in self.connection.execute(sql, values)
+        ]
+
+    def count(self, table: str) -> int:
+        """Live rows of one of the versioned tables."""
+        row = self.connection.execute(f"SELECT count(*) FROM {table} WHERE {_LIVE}", {"generation": self.generation})
+        return int(row.fetchone()[0])
+
+    def term_id(self, term: str) -> int | None:
+        """The dense id of a term, None when it was never seen."""
+        found = self._terms.get(term)
+        if found is None:
+            row = self.connection.execute("SELECT id FROM terms WHERE term = ?", (term,)).fetchone()
+            if row is None:
+                return None
+            found = self._terms[term] = row[0]
+        return found
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def intern(self, term: str) -> int:
+        """The dense id of a term, given out when it is new."""
+        found = self.term_id(term)
+        if found is None:
+            found = self.connection.execute("INSERT INTO terms (term) VALUES (?)", (term,)).lastrowid
+            assert found is not None
+            self._terms[term] = found
+        return found
+
+    def intern_doc(self, doc_id: str) -> int:
+        """The dense id of a document; it keeps it through changes, removal and return."""
+        row = self.connection.execute("SELECT id FROM docs WHERE doc_id = ?", (doc_id,)).fetchone()
+        return int(row[0] if row else self.connection.execute("INSERT INTO docs (doc_id) VALUES (?)", (doc_id,)).lastrowid)
+
+    def put_document(self, row: DocumentRow) -> None:
+        """Records the document as it now is; what was recorded before ends with this generation."""
+        doc = self.intern_doc(row.doc_id)
+        self.connection.execute("UPDATE documents SET died = ? WHERE doc = ? AND died = ?", (self.generation, doc, FOREVER))
+        values = (doc, row.source, row.hash, row.title, row.date, row.path, row.reader, row.batch, self.generation, FOREVER)
+        self.connection.execute(f"INSERT INTO documents VALUES ({', '.join('?' * len(values))})", values)
+
+    def drop_document(self, doc_id: str) -> None:
+        """Ends the document and all that it states."""
+        doc = self.intern_doc(doc_id)
+        for table in ("documents", *_COLUMNS):
+            self.connection.execute(
+                f"UPDATE {table} SET died = ? WHERE doc = ? AND died = ?", (self.generation, doc, FOREVER)
+            )
+
+    def replace(self, table: str, doc_id: str, rows: Iterable[tuple[object, ...]]) -> int:
+        """Makes `rows` all that the document has in `table`: those that go die, those that come are born.
+
+        `rows` are distinct; returns how many there are.
+        """
+        doc, columns = self.intern_doc(doc_id), _COLUMNS[table]
+        sql = f"SELECT {columns}, rowid FROM {table} WHERE doc = ? AND died = ?"
+        old = {row[:-1]: row[-1] for row in self.connection.execute(sql, (doc, FOREVER))}
+        num_old, num_new = len(old), self._insert(table, doc, (row for row in rows if old.pop(row, None) is None))
+        gone = [(self.generation, rowid) for rowid in old.values()]
+        self.connection.executemany(f"UPDATE {table} SET died = ? WHERE rowid = ?", gone)
+        return num_new + num_old - len(gone)
+
+    def _insert(self, table: str, doc: int, rows: Iterable[tuple[object, ...]]) -> int:
+        columns = _COLUMNS[table]
+        marks = ", ".join("?" * (len(columns.split(", ")) + 3))
+        if table == "supports":  # the nodes are the document's own terms until redirects are applied
+            values = ((doc, *row, row[0], row[2], self.generation, FOREVER) for row in rows)
+            columns, marks = columns + ", node_head, node_tail", marks + ", ?, ?"
+        else:
+            values = ((doc, *row, self.generation, FOREVER) for row in rows)
+        sql = f"INSERT INTO {table} (doc, {columns}, born, died) VALUES ({marks})"
+        return max(0, self.connection.executemany(sql, values).rowcount)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    if mode == "ro" and not path.is_file():
+        raise StoreError(f"{path} is missing; restore it from a copy or build the knowledge base again")
+    location = path.resolve().as_uri() + f"?mode={mode}"
+    try:
+        connection = sqlite3.connect(location, uri=True, isolation_level=None, timeout=30.0)
+        if mode == "rwc":
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -64000")
+        elif not os.access(path.parent, os.W_OK):  # WAL wants to create files beside; on a read-only disk nobody writes
+            connection.close()
+            connection = sqlite3.connect(location + "&immutable=1", uri=True, isolation_level=None)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot open {path}: {error}; restore it from a copy or build the knowledge base again") from error
+    return connection
+
+
+def _undo(connection: sqlite3.Connection, committed: int) -> None:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for table in VERSIONED:
+            connection.execute(f"DELETE FROM {table} WHERE born > ?", (committed,))
+            sql = f"UPDATE {table} SET died = {FOREVER} WHERE died > ? AND died < {FOREVER}"
+            connection.execute(sql, (committed,))
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (committed,))
