@@ -54,7 +54,7 @@ def write_atomic(path: Path, data: bytes) -> str:
         sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path}: {error.strerror}; free space or rights there, then run again") from error
+        raise StoreError(f"cannot write {path}: {error.strerror}; mend that, then run again") from error
     return hashlib.sha256(data).hexdigest()
 
 
@@ -190,7 +190,8 @@ def read_generation(kb: Path, name: str) -> Generation:
         found = int(fields.get("format", 0))
         if found > FORMAT:
             raise StoreError(
-                f"{kb} has format {found}, this kgqa ({code_version()}) reads up to {FORMAT}; install the kgqa that wrote it"
+                f"{kb} has format {found}, this kgqa ({code_version()}) reads up to {FORMAT}; "
+                "install the kgqa that wrote it, or build again"
             )
         return Generation(**fields)
     except (TypeError, ValueError) as error:
@@ -229,7 +230,10 @@ def hash_folder(folder: Path, *, known: Mapping[str, str], known_folder: Path | 
 
 
 def _same_file(path: Path, other: Path | None, known: Mapping[str, str]) -> bool:
-    return other is not None and path.name in known and (other / path.name).exists() and path.samefile(other / path.name)
+    if other is None or path.name not in known:
+        return False
+    before = other / path.name
+    return before.exists() and path.samefile(before)
 
 
 def unreferenced(folder: Path, keep: set[str]) -> Iterator[Path]:

@@ -38,7 +38,7 @@ class KnowledgeBase:
         path = Path(path)
         name = generation or current_generation(path)
         if name is None:
-            raise StoreError(f"no knowledge base at {path}; build one with pipelines/extract.py corpus.path=DIR kb={path}")
+            raise StoreError(f"no knowledge base at {path}; build one: pipelines/extract.py corpus.path=DIR kb={path}")
         return cls(path, read_generation(path, name))
 
     def __enter__(self) -> Self:
@@ -76,7 +76,8 @@ class KnowledgeBase:
     def aliases(self) -> Iterator[tuple[str, str]]:
         """(name, term) for every name that an entity goes by, its text included."""
         table = self.triples()
-        yield from ((text, term) for term, text in zip(table.entities, table.entity_texts, strict=True) if is_literal(term))
+        named = zip(table.entity_texts, table.entities, strict=True)
+        yield from ((text, term) for text, term in named if is_literal(term))
         entities = set(table.entities)
         for term, _, name, _ in self._graph.scan(graph=NAMES):
             if term in entities:
@@ -87,7 +88,11 @@ class KnowledgeBase:
         return [self._ledger.provenance(triple) for triple in triples]
 
     def memory(
-        self, kind: str, *, device: str = "auto", options: IndexOptions = IndexOptions()  # noqa: B008 a frozen value
+        self,
+        kind: str,
+        *,
+        device: str = "auto",
+        options: IndexOptions = IndexOptions(),  # noqa: B008 a frozen value
     ) -> LongTermMemory:
         """The vectors of a kind (`KINDS`), read-only; an empty memory for what was never indexed."""
         if kind not in KINDS:

@@ -1,7 +1,7 @@
 """SQLite bookkeeping: which document states what, under which dense id, from which generation to which.
 
-Every row carries the generation that brought it (`born`) and the one that ended it (`died`), so that a reader of an older
-generation sees its own state and a run that did not commit can be undone. A row lives in generation g when
+Every row carries the generation that brought it (`born`) and the one that ended it (`died`), so that a reader of an
+older generation sees its own state and a run that did not commit can be undone. A row lives in generation g when
 born <= g < died. Terms are interned as integers that are never given out twice.
 
 WAL mode, so that a reader opens and reads while a writer works; synchronous=FULL, because `CURRENT` must never be ahead
@@ -31,8 +31,9 @@ CREATE TABLE documents (doc INTEGER NOT NULL, source TEXT, hash TEXT, title TEXT
 CREATE TABLE supports (id INTEGER PRIMARY KEY, doc INTEGER NOT NULL,
     head INTEGER NOT NULL, relation INTEGER NOT NULL, tail INTEGER NOT NULL,
     node_head INTEGER NOT NULL, node_tail INTEGER NOT NULL,
-    sentence TEXT, start INTEGER, stop INTEGER, head_start INTEGER, head_stop INTEGER, tail_start INTEGER, tail_stop INTEGER,
-    extractor TEXT, confidence REAL, born INTEGER NOT NULL, died INTEGER NOT NULL);
+    sentence TEXT, start INTEGER, stop INTEGER, head_start INTEGER, head_stop INTEGER,
+    tail_start INTEGER, tail_stop INTEGER, extractor TEXT, confidence REAL,
+    born INTEGER NOT NULL, died INTEGER NOT NULL);
 CREATE TABLE names (doc INTEGER NOT NULL, name TEXT NOT NULL, term INTEGER NOT NULL, preferred INTEGER NOT NULL,
     born INTEGER NOT NULL, died INTEGER NOT NULL);
 CREATE TABLE passages (doc INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, text TEXT NOT NULL,
@@ -176,7 +177,8 @@ class Ledger:
         ids = [self.term_id(term) for term in triple]
         if None in ids:
             return []
-        sql = f"""SELECT doc_id, sentence, start, stop, head_start, head_stop, tail_start, tail_stop, extractor, confidence
+        sql = f"""SELECT doc_id, sentence, start, stop, head_start, head_stop, tail_start, tail_stop,
+                extractor, confidence
             FROM supports JOIN docs ON docs.id = doc
             WHERE node_head = :head AND relation = :relation AND node_tail = :tail AND {_LIVE}
             ORDER BY confidence DESC, doc_id, start, head_start, tail_start"""
@@ -186,9 +188,10 @@ class Ledger:
             for row in self.connection.execute(sql, values)
         ]
 
-    def count(self, table: str) -> int:
-        """Live rows of one of the versioned tables."""
-        row = self.connection.execute(f"SELECT count(*) FROM {table} WHERE {_LIVE}", {"generation": self.generation})
+    def growth(self, table: str) -> int:
+        """How many rows more this generation has in a versioned table than the one before; costs what changed."""
+        born, died = (f"SELECT count(*) FROM {table} WHERE {when} = :generation" for when in ("born", "died"))
+        row = self.connection.execute(f"SELECT ({born}) - ({died})", {"generation": self.generation})
         return int(row.fetchone()[0])
 
     def term_id(self, term: str) -> int | None:
@@ -214,15 +217,17 @@ class Ledger:
 
     def intern_doc(self, doc_id: str) -> int:
         """The dense id of a document; it keeps it through changes, removal and return."""
-        row = self.connection.execute("SELECT id FROM docs WHERE doc_id = ?", (doc_id,)).fetchone()
-        return int(row[0] if row else self.connection.execute("INSERT INTO docs (doc_id) VALUES (?)", (doc_id,)).lastrowid)
+        self.connection.execute("INSERT INTO docs (doc_id) VALUES (?) ON CONFLICT DO NOTHING", (doc_id,))
+        return int(self.connection.execute("SELECT id FROM docs WHERE doc_id = ?", (doc_id,)).fetchone()[0])
 
     def put_document(self, row: DocumentRow) -> None:
         """Records the document as it now is; what was recorded before ends with this generation."""
-        doc = self.intern_doc(row.doc_id)
-        self.connection.execute("UPDATE documents SET died = ? WHERE doc = ? AND died = ?", (self.generation, doc, FOREVER))
-        values = (doc, row.source, row.hash, row.title, row.date, row.path, row.reader, row.batch, self.generation, FOREVER)
-        self.connection.execute(f"INSERT INTO documents VALUES ({', '.join('?' * len(values))})", values)
+        doc, now = self.intern_doc(row.doc_id), self.generation
+        self.connection.execute("UPDATE documents SET died = ? WHERE doc = ? AND died = ?", (now, doc, FOREVER))
+        said = (row.source, row.hash, row.title, row.date, row.path, row.reader, row.batch)
+        self.connection.execute(
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (doc, *said, now, FOREVER)
+        )
 
     def drop_document(self, doc_id: str) -> None:
         """Ends the document and all that it states."""
@@ -272,7 +277,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
             connection = sqlite3.connect(location + "&immutable=1", uri=True, isolation_level=None)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
-        raise StoreError(f"cannot open {path}: {error}; restore it from a copy or build the knowledge base again") from error
+        raise StoreError(f"cannot open {path}: {error}; restore it from a copy or build again") from error
     return connection
 
 

@@ -56,7 +56,7 @@ class Settings:
     """Which raw terms stand for the same node; by default none move."""
     embedder: Embedder | None = None
     """None: the vectors are left as they are, for a later `index`."""
-    options: IndexOptions = IndexOptions()
+    options: IndexOptions = field(default_factory=IndexOptions)
     strict: bool = False
     """Refuse the first malformed line of given facts instead of counting it."""
     config: str = ""
@@ -104,7 +104,7 @@ def expand(
         apply_redirects(writer.ledger, settings.resolve)
         changes = _write_graph(writer)
         vectors = _follow(writer, changes, settings)
-        writer.count(delta, changes)
+        writer.count(changes)
         name = writer.commit(stage, settings)
         counts = {
             "num_facts_added": len(changes.new.facts), "num_facts_removed": len(changes.old.facts),
@@ -155,25 +155,17 @@ class _Writer:
                 "choose that one, or run pipelines/index.py to index anew"
             )
 
-    def count(self, delta: Delta, changes: Changes) -> None:
+    def count(self, changes: Changes) -> None:
         """Brings the totals up to date from what changed, without counting what did not."""
         old, new = changes.old, changes.new
-        born, died = (
-            next(self.ledger.rows(f"SELECT count(*) FROM {table} WHERE {when} = :generation"))[0]
-            for table, when in (("supports", "born"), ("supports", "died"))
-        )
-        documents = next(self.ledger.rows(
-            "SELECT sum(born = :generation) - sum(died = :generation) FROM documents "
-            "WHERE born = :generation OR died = :generation"
-        ))[0]  # fmt: skip
         grown = {
-            "num_documents": documents, "num_supports": born - died,
+            "num_documents": self.ledger.growth("documents"), "num_supports": self.ledger.growth("supports"),
             "num_facts": len(new.facts) - len(old.facts),
             "num_entities": len(new.nodes) - len(old.nodes),
             "num_relations": len(new.relations) - len(old.relations),
             "num_passages": len(new.passages) - len(old.passages),
         }  # fmt: skip
-        self.counts = {key: self.counts[key] + int(grown[key] or 0) for key in COUNTS}
+        self.counts = {key: self.counts[key] + grown[key] for key in COUNTS}
 
     def commit(self, stage: str, settings: Settings) -> str:
         """Makes all that was written one generation; returns its name."""
@@ -276,7 +268,8 @@ def _read_facts(writer: _Writer, corpus: Corpus, doc_id: str, path: Path, *, str
     try:
         with writer.ledger.all_or_nothing():
             if record_facts(writer.ledger, reader, row=row) == 0 and reader.skipped:
-                raise InputError(f"{path}: no line of it is a fact; line {reader.skipped[0].line}: {reader.skipped[0].reason}")
+                first = reader.skipped[0]
+                raise InputError(f"{path}: no line of it is a fact; line {first.line}: {first.reason}")
     except InputError as error:
         if strict or path == corpus.path:
             raise

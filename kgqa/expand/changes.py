@@ -80,7 +80,8 @@ def _mark_touched(ledger: Ledger) -> None:
     sources = [
         *(f"SELECT {column} FROM touched" for column in ("head", "relation", "tail")),
         *(f"SELECT term FROM names WHERE {when} = :generation" for when in ("born", "died")),
-        *(f"SELECT {end} FROM redirects WHERE {when} = :generation" for end in ("raw", "canonical") for when in ("born", "died")),
+        *(f"SELECT raw FROM redirects WHERE {when} = :generation" for when in ("born", "died")),
+        *(f"SELECT canonical FROM redirects WHERE {when} = :generation" for when in ("born", "died")),
         # a name that comes or goes with a redirected term is a name of the node it stands for
         "SELECT canonical FROM redirects JOIN names ON names.term = raw "
         "WHERE (names.born = :generation OR names.died = :generation) AND redirects.died >= :generation",
@@ -130,8 +131,7 @@ _SUPPORTS = """
 def _provenance(ledger: Ledger, changes: Changes) -> None:
     for side, when in ((changes.old, "died"), (changes.new, "born")):
         documents = (
-            "SELECT doc_id, title, date, hash FROM documents JOIN docs ON docs.id = doc "
-            f"WHERE {when} = :generation"
+            f"SELECT doc_id, title, date, hash FROM documents JOIN docs ON docs.id = doc WHERE {when} = :generation"
         )
         for row in ledger.rows(documents):
             side.quads += _document_quads(*cast(tuple[str, str, str | None, str], row))
@@ -174,10 +174,8 @@ def _lives(column: str) -> str:
 
     The plus signs keep SQLite from walking all that was born before instead of the term's few rows.
     """
-    return (
-        f"EXISTS (SELECT 1 FROM supports WHERE {column} = affected.id AND +born < :generation AND +died >= :generation), "
-        f"EXISTS (SELECT 1 FROM supports WHERE {column} = affected.id AND +died > :generation)"
-    )
+    row = f"SELECT 1 FROM supports WHERE {column} = affected.id"
+    return f"EXISTS ({row} AND +born < :generation AND +died >= :generation), EXISTS ({row} AND +died > :generation)"
 
 
 _TERMS = f"""

@@ -68,8 +68,8 @@ def make_plan(
 
     A document is changed when its content is, or when prose was read by another extractor than `reader`. It is removed
     when the same source had it and now has not, or when `remove` names it. A file that is there but cannot be read is
-    left as it was. Raises InputError for a corpus that has nothing, unless `allow_empty`, so that an unmounted disk does
-    not empty a knowledge base, and for a name in `remove` that is not known.
+    left as it was. Raises InputError for a corpus that has nothing, unless `allow_empty`, so that an unmounted disk
+    does not empty a knowledge base, and for a name in `remove` that is not known.
     """
     rows = {row.doc_id: row for row in known}
     wanted = set(remove)
@@ -91,7 +91,11 @@ def make_plan(
 
 
 def _compare(
-    rows: Mapping[str, DocumentRow], hashes: Mapping[str, str], readers: Mapping[str, str], corpus: Corpus, wanted: set[str]
+    rows: Mapping[str, DocumentRow],
+    hashes: Mapping[str, str],
+    readers: Mapping[str, str],
+    corpus: Corpus,
+    wanted: set[str],
 ) -> Delta:
     unread = {skipped.path for skipped in corpus.skipped}
     gone = {row.doc_id for row in rows.values() if row.source == corpus.source and row.path not in unread}

@@ -2,8 +2,8 @@
 
 A vector's id comes from its kind, term and text, so that what is called otherwise has another. A text is embedded once,
 when it is new. The vector of a fact is composed of those of its parts, unit(head + relation + tail): it costs no call
-of the encoder, which at three words a fact would be most of the time of an index, and a question that names the head and
-the relation lies near it.
+of the encoder, which would be most of the time of an index, and a question that names the head and the relation lies
+near it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,9 +98,16 @@ def _id(kind: str, item: Item) -> int:
 
 
 def apply_vectors(
-    memory: Path, refs: Mapping[str, MemoryRefs], delta: VectorDelta, embedder: Embedder, *, generation: str, options: IndexOptions
+    memory: Path,
+    refs: Mapping[str, MemoryRefs],
+    delta: VectorDelta,
+    embedder: Embedder,
+    *,
+    generation: str,
+    options: IndexOptions,
 ) -> dict[str, MemoryRefs]:
-    """Writes the delta under memory/<kind>/ and returns the refs of every kind; nothing counts until they are committed.
+    """Writes the delta under memory/<kind>/ and returns the refs of every kind; nothing counts until they are
+    committed.
 
     Facts come last, since they are composed of what is stored before.
     """

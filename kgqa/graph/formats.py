@@ -1,8 +1,8 @@
 """Files of facts that are known: `head|relation|tail`, TSV, N-Triples, N-Quads, Turtle, RDF/XML and JSON-LD, gz or not.
 
-Line formats stream; a malformed line is named, counted and passed over (`strict` refuses it). The others are read whole,
-because a mistake in them leaves no way to tell where the next fact begins. Nothing is fetched: remote JSON-LD contexts
-and external XML entities are refused by the parser. Blank nodes get IRIs; labels become names, not facts.
+Line formats stream; a malformed line is named, counted and passed over (`strict` refuses it). The others are read
+whole, because a mistake in them leaves no way to tell where the next fact begins. Nothing is fetched: remote JSON-LD
+contexts and external XML entities are refused by the parser. Blank nodes get IRIs; labels become names, not facts.
 """
 
 import gzip
@@ -39,9 +39,7 @@ _RDF_WHOLE = {
     ".xml": ox.RdfFormat.RDF_XML,
     ".jsonld": ox.RdfFormat.JSON_LD,
 }
-FACT_SUFFIXES = frozenset(
-    suffix + packed for suffix in (*_TABLES, *_RDF_LINES, *_RDF_WHOLE) for packed in ("", ".gz")
-)
+FACT_SUFFIXES = frozenset(suffix + packed for suffix in (*_TABLES, *_RDF_LINES, *_RDF_WHOLE) for packed in ("", ".gz"))
 """What the name of a file of facts ends in."""
 
 
@@ -130,7 +128,7 @@ class FactReader(Iterator[Fact]):
             try:
                 quads = list(ox.parse(file, form, base_iri=DOCUMENT + "base/"))
             except (SyntaxError, ValueError) as error:
-                raise InputError(f"{self.path} cannot be parsed: {error}; mend the file, nothing of it was read") from error
+                raise InputError(f"{self.path} cannot be parsed, nothing of it is read: {error}; mend it") from error
         for quad in quads:
             yield from self._fact(quad, 0, by_order)
 

@@ -18,10 +18,12 @@ from kgqa.artifacts import write_atomic
 from kgqa.errors import InputError, StoreError
 from kgqa.graph.terms import fast_token, from_node, to_node
 
+__all__ = ["BULK", "Dataset", "GraphStore", "Quad", "mark_live", "open_live"]
+
 Quad = tuple[str, str, str, str]
 
 BULK = 20_000
-"""Quads from which the bulk loader is the faster way; it writes sorted files past the log, one all-or-nothing call each."""
+"""Quads from which the bulk loader is the faster way; it writes sorted files past the log, each call all or nothing."""
 _BULK_CHUNK = 500_000
 
 
@@ -40,7 +42,7 @@ class GraphStore:
         try:
             return cls(ox.Store.read_only(str(path)) if read_only else ox.Store(str(path)), path)
         except OSError as error:
-            raise StoreError(f"cannot open the graph store {path}: {error}; restore it from a copy or build again") from error
+            raise StoreError(f"cannot open the store {path}: {error}; restore it from a copy or build again") from error
 
     def __enter__(self) -> Self:
         return self
@@ -68,8 +70,8 @@ class GraphStore:
             return len(first)
         chunk = first
         while chunk:
-            text = "".join(f"{fast_token(h)} {fast_token(r)} {fast_token(t)} {fast_token(g)} .\n" for h, r, t, g in chunk)
-            self.native.bulk_load(text.encode(), ox.RdfFormat.N_QUADS)
+            lines = "".join(f"{fast_token(h)} <{r}> {fast_token(t)} <{g}> .\n" for h, r, t, g in chunk)
+            self.native.bulk_load(lines.encode(), ox.RdfFormat.N_QUADS)
             total += len(chunk)
             chunk = list(islice(stream, _BULK_CHUNK))
         return total
@@ -88,8 +90,8 @@ class GraphStore:
         """The quads of one graph that match; None matches all."""
         if head is not None and head.startswith('"'):
             return
-        pattern = [None if term is None else to_node(term) for term in (head, relation, tail)]
-        found: Iterable[Any] = self.native.quads_for_pattern(*pattern, to_node(graph))  # type: ignore[arg-type]
+        pattern: list[Any] = [None if term is None else to_node(term) for term in (head, relation, tail)]
+        found: Iterable[Any] = self.native.quads_for_pattern(pattern[0], pattern[1], pattern[2], to_node(graph))
         for quad in found:
             yield from_node(quad.subject), quad.predicate.value, from_node(quad.object), graph
 
@@ -98,7 +100,7 @@ class GraphStore:
         return next(self.scan(head, relation, tail, graph=graph), None) is not None
 
     def query(self, sparql: str) -> list[tuple[str, ...]]:
-        """Rows of terms of a SELECT, in the order of its variables ("" where unbound); one row ("true" or "false") of an ASK.
+        """Rows of terms of a SELECT in the order of its variables ("" where unbound), one row ("true", "false") of an ASK.
 
         Name every graph: a query over the default graph finds nothing here. Raises InputError for what does not parse.
         """

@@ -38,9 +38,9 @@ def triple_table(triples: Iterable[tuple[str, str, str]], labels: Mapping[str, s
     edges: dict[str, int] = {}
     flat: list[int] = []
     for head, relation, tail in triples:
-        flat += (
-            nodes.setdefault(head, len(nodes)), edges.setdefault(relation, len(edges)), nodes.setdefault(tail, len(nodes))
-        )  # fmt: skip
+        flat.append(nodes.setdefault(head, len(nodes)))
+        flat.append(edges.setdefault(relation, len(edges)))
+        flat.append(nodes.setdefault(tail, len(nodes)))
     columns = np.array(flat, dtype=np.int64).reshape(-1, 3)
     entities, node_ranks = _sorted(nodes)
     relations, edge_ranks = _sorted(edges)
