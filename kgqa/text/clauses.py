@@ -145,7 +145,7 @@ def prepositional(parse: Parse, trigger: int, prepositions: frozenset[str]) -> T
     governed = list(parse.children[trigger])
     if parse.deps[trigger] in _SUBJECTS:  # "his STUDIES took place at X"
         verb = parse.heads[trigger]
-        own += _with_case(parse, verb, prepositions)
+        own += _with_case(parse, verb, prepositions - {"of"})
         governed += parse.with_dep(verb, "obj")
     nested = [
         token
@@ -253,6 +253,12 @@ def owners(parse: Parse, noun: int) -> Tiers:
     elif place >= 0 and parse.lower[place] in {"his", "her", "its", "their", "whose"}:
         before = [place]
     return [parse.with_dep(noun, "nmod:poss"), before]
+
+
+def possessors(parse: Parse, verb: int) -> Tiers:
+    """Whose the verb's object is: "bears HIS name"."""
+    things = [thing for tier in objects(parse, verb) for thing in tier][:1]
+    return [tier for thing in things for tier in owners(parse, thing)]
 
 
 _DOUBT_VERBS = frozenset(

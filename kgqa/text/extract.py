@@ -49,7 +49,9 @@ class Extractor:
         self._patterns = patterns or PATTERNS
         self._min_confidence = min_confidence
         self._lex = lexicon()
-        self._matcher = Matcher(load_patterns(self._patterns), self._lex)
+        relations = load_patterns(self._patterns)
+        self._matcher = Matcher(relations, self._lex)
+        self._symmetric = frozenset(relation_iri(relation.name) for relation in relations if relation.symmetric)
         self._nlp = nlp.load_pipeline(pipeline)
 
     @cached_property
@@ -71,9 +73,10 @@ class Extractor:
         aliases: dict[tuple[str, str], None] = {}
         for window in _windows([passage for passage in passages if _is_prose(passage, document)]):
             resolver, paragraphs = self._read(document, window)
-            candidates = self._candidates(document, paragraphs, resolver)
-            for fact in candidates:
-                facts.setdefault((*fact.triple, fact.provenance.span[0]), fact)
+            for fact in self._candidates(document, paragraphs, resolver):
+                start = fact.provenance.span[0]
+                if fact.relation not in self._symmetric or (fact.tail, fact.relation, fact.head, start) not in facts:
+                    facts.setdefault((*fact.triple, start), fact)
             found.extend(_mentions(paragraphs, resolver))
             aliases.update(dict.fromkeys(_aliases(resolver, self._lex)))
         return Extraction(document, passages, tuple(found), tuple(facts.values()), tuple(aliases))
@@ -168,6 +171,9 @@ Term = tuple[str, str]
 def _pairs(candidate: Candidate, resolver: Resolver, lex: Lexicon) -> list[tuple[Term, Term]]:
     """The first readings of both ends that are of the right types and not the same; several pairs for plurals."""
     heads = _readings(candidate.head, candidate.relation.head, resolver, lex)
+    if candidate.head is candidate.tail:
+        group = heads[0] if heads else []
+        return [(one, two) for place, one in enumerate(group) for two in group[place + 1 :]]
     tails = _readings(candidate.tail, candidate.relation.tail, resolver, lex)
     ranked = sorted((one + two, one, two) for one in range(len(heads)) for two in range(len(tails)))
     for _, one, two in ranked:

@@ -111,7 +111,7 @@ def _values(parse: Parse, text: str) -> list[Spot]:
 def _names(parse: Parse, lex: Lexicon) -> list[Chunk]:
     """Names by form and by NER, brought together: form decides the borders, NER the label where form does not tell."""
     by_form = chunks(parse, lex)
-    entities = [trimmed for entity in parse.entities if (trimmed := _trim(parse, entity))]
+    entities = [entity for raw in parse.entities if (entity := _trim(parse, raw))]
     result: list[Chunk] = []
     for start, end, label in by_form:
         inside = [ner for ner in entities if ner[0] < end and start < ner[1]]
@@ -119,7 +119,9 @@ def _names(parse: Parse, lex: Lexicon) -> list[Chunk]:
         if wider and label != "PERSON" and _trusted(parse, wider[0]):
             continue
         longest = max(inside, key=lambda ner: ner[1] - ner[0], default=None)
-        result.append((start, end, label or (longest[2] if longest else "MISC")))
+        # A span that takes in a date or a verb is a guess, and so is its label.
+        clean = longest is not None and longest[0] >= start - 1 and longest[1] <= end + 1
+        result.append((start, end, label or (longest[2] if longest and clean else "MISC")))
     covered = {token for start, end, _ in result for token in range(start, end)}
     for start, end, label in entities:
         if not covered.intersection(range(start, end)):
@@ -138,7 +140,7 @@ def _trim(parse: Parse, entity: Chunk) -> Chunk | None:
         start += 1
     while end > start and (parse.words[end - 1] in {"'s", "'"} or parse.pos[end - 1] in {"PUNCT", "ADP", "AUX", "DET"}):
         end -= 1
-    has_verb = any(parse.pos[token] in {"VERB", "AUX"} and parse.words[token].islower() for token in range(start, end))
+    has_verb = any(parse.pos[token] in {"VERB", "AUX"} and parse.words[token].islower() for token in range(*entity[:2]))
     return (start, end, label) if start < end and not has_verb else None
 
 

@@ -13,7 +13,7 @@ PATTERNS = Path(__file__).parent / "patterns.toml"
 
 TYPES = LABELS | {"INSTITUTION", "SOCIETY", "COUNTRY", "PLACE", "DATE", "YEAR", "ANY"}
 _GRAMMAR = {
-    "verb": frozenset({"AGENT", "PATIENT", "OBJECT", "SUBJECT"}),
+    "verb": frozenset({"AGENT", "PATIENT", "OBJECT", "SUBJECT", "POSSESSOR"}),
     "noun": frozenset({"SELF", "OWNER"}),
     "between": frozenset({"LEFT", "RIGHT"}),
 }
@@ -39,7 +39,9 @@ class Pattern:
     head: Role
     tail: Role
     objects: frozenset[str]
-    """For verbs: one of these nouns must be the object ("received his DEGREE from")."""
+    """For verbs: one of these words must follow ("received his DEGREE from")."""
+    named: bool
+    """Whether the tail must be a name or stand for one."""
     confidence: float
     """Prior probability that what it finds is stated by the text."""
     example: str
@@ -100,7 +102,7 @@ def _types(text: str, where: str) -> frozenset[str]:
 
 def _pattern(entry: dict[str, Any], relation: str, where: str) -> Pattern:
     kinds = [kind for kind in _GRAMMAR if kind in entry]
-    known = {*_GRAMMAR, "head", "tail", "object", "confidence", "example", "fact"}
+    known = {*_GRAMMAR, "head", "tail", "object", "named", "confidence", "example", "fact"}
     unknown = sorted(set(entry) - known)
     if len(kinds) != 1 or unknown or not {"example", "fact", "confidence"} <= set(entry):
         raise ConfigError(
@@ -114,7 +116,7 @@ def _pattern(entry: dict[str, Any], relation: str, where: str) -> Pattern:
         raise ConfigError(f"{where}: confidence={entry['confidence']} is not in (0, 1]")
     return Pattern(
         relation, kind, _triggers(kind, entry[kind]), head, tail, frozenset(entry.get("object", "").split()),
-        float(entry["confidence"]), entry["example"], tuple(_facts(entry["fact"], where)),
+        bool(entry.get("named", False)), float(entry["confidence"]), entry["example"], tuple(_facts(entry["fact"], where)),
     )  # fmt: skip
 
 

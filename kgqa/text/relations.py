@@ -74,7 +74,7 @@ class Matcher:
 def _fits(parse: Parse, token: int, pattern: Pattern) -> bool:
     if pattern.kind == "noun":
         return parse.pos[token] in {"NOUN", "PROPN", "ADJ"} or parse.tags[token].startswith("NN")
-    if parse.pos[token] not in {"VERB", "ADJ", "AUX"} and not parse.tags[token].startswith("VB"):
+    if parse.pos[token] not in {"VERB", "AUX"} and not parse.tags[token].startswith("VB"):
         return False
     if not pattern.objects:
         return True
@@ -97,7 +97,8 @@ def _instances(
     confidence = pattern.confidence * trust_head * trust_tail
     for head in heads:
         for tail in tails:
-            if head is not tail:
+            both_of_many = head is tail and head.gender == "p"  # "the two collaborated"
+            if (head is not tail or both_of_many) and not (pattern.named and tail.kind == "concept"):
                 yield Candidate(relation, pattern, head, tail, confidence)
 
 
@@ -108,7 +109,7 @@ def _tiers(parse: Parse, token: int, role: Role, owned: bool) -> clauses.Tiers:
         return clauses.denoted(parse, token)
     return {
         "AGENT": clauses.agents, "PATIENT": clauses.patients, "SUBJECT": clauses.subjects, "OBJECT": clauses.objects,
-        "SELF": clauses.denoted_or_itself, "OWNER": clauses.owners,
+        "SELF": clauses.denoted_or_itself, "OWNER": clauses.owners, "POSSESSOR": clauses.possessors,
     }[role.grammar](parse, token)  # fmt: skip
 
 
@@ -228,7 +229,8 @@ class Fillers:
         determiner = parse.lower[start - 1] if start else ""
         label = self._lex.noun_label.get(word)
         modified = start < token and "SCIENCE" in types and label == "SCIENCE"  # "the exclusion principle" is a name
-        if label and not modified and (determiner in {"the", "this", "that", "these", "both"} or label == "PERSON"):
+        definite = determiner in {"the", "this", "that", "these", "both"}
+        if label and not modified and (definite or (label == "PERSON" and parse.tags[token] != "NNS")):
             if types & self._lex.types(label, word) or word not in self._lex.generic:
                 return make_spot(parse, self._text, token, token + 1, "description", label)
         left = self.at.get(start - 1)
