@@ -33,7 +33,7 @@ def main() -> None:
     console.print("\nOne document more, and questions about it; nothing is trained again:")
     shutil.copy(new / "patrick-blackett.txt", documents)
     grow("demo", KB, documents)
-    asked = [f"checkpoint={trained / 'checkpoints'}", f"questions={new / 'questions.jsonl'}"]
+    asked = [f"checkpoint={trained / 'checkpoints' / 'best'}", f"questions={new / 'questions.jsonl'}"]
     for record in read_answers(run(answer.main, "answer", [f"kb={KB}", "name=demo", *asked])):
         console.print(_panel(record))
     console.print(f"{time.perf_counter() - start:.0f} s. The answers to the test questions: {answered}/answers.jsonl")

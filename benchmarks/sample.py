@@ -44,7 +44,7 @@ def chain(name: str, kb: Path, corpus: Sequence[str], training: Sequence[str] = 
     run(extract.main, "extract", [*common, *corpus])
     run(index.main, "index", common)
     trained = run(train.main, "train", [*common, "qa=sample", *training])
-    asked = [f"checkpoint={trained / 'checkpoints'}", f"questions={QUESTIONS / 'test.jsonl'}"]
+    asked = [f"checkpoint={trained / 'checkpoints' / 'best'}", f"questions={QUESTIONS / 'test.jsonl'}"]
     return trained, run(answer.main, "answer", [*common, *asked])
 
 

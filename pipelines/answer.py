@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +19,11 @@ from kgqa.runs import append_metrics
 
 from .stage import stage
 
-COLUMNS = ("questions", "hits@1", "hits@10", "mrr", "f1", "exact_match", "answered", "abstained")
+COLUMNS = {
+    "hits@1": "hits@1", "hits@10": "@10", "mrr": "MRR", "f1": "set F1", "exact_match": "exact",
+    "answered": "answered", "abstained": "abstained",
+}  # fmt: skip
+"""Rates and their headings; the last is of unanswerable questions, the others of answerable ones."""
 
 
 @stage(
@@ -49,11 +54,11 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
 
 def scores_table(summary: Summary) -> Table:
     """The scores by kind, for people; a dash where a rate has no denominator."""
-    table = Table("kind", *COLUMNS, title="scores")
+    table = Table("kind", "n", *COLUMNS.values(), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for kind in summary.kinds():
         rates = summary.scores[kind].report()
-        shown = [f"{rates[name]:.3f}" if name in rates else "-" for name in COLUMNS[1:]]
-        table.add_row(kind, f"{rates['questions']:.0f}", *shown)
+        cells = [f"{rates[name]:.3f}" if name in rates else "-" for name in COLUMNS]
+        table.add_row(kind, f"{rates['questions']:.0f}", *cells)
     return table
 
 

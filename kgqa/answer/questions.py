@@ -22,7 +22,10 @@ LOG = logging.getLogger(__name__)
 FORMATS = ("auto", "jsonl", "lines", "metaqa", "pathquestion")
 
 MAX_LINE = 1 << 20
-"""Bytes; a longer line is no question."""
+"""Bytes; a longer line is not read."""
+
+MAX_QUESTION = 10_000
+"""Characters; a longer text is no question, and what it costs to answer grows with the names in it."""
 
 _BRACKETS = re.compile(r"\[([^\[\]]+)\]")
 _PATH_ANSWERS = re.compile(r"(?P<first>.*)\((?P<all>[^()]*)\)")
@@ -49,6 +52,8 @@ def read_questions(
                 continue
             parse = parse or _PARSERS[detect_format(line)]
             question = parse(line, f"{_stem(path)}-{number:06d}", _stem(path))
+            if len(question.text) > MAX_QUESTION:
+                raise ValueError(f"{len(question.text):,} characters; a question has at most {MAX_QUESTION:,}")
         except ValueError as error:
             problem = Skipped(f"{path}:{number}", str(error))
             if strict:
@@ -93,7 +98,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _decode(raw: bytes, *, first: bool) -> str:
     """The text of a line without its line feed; ValueError says why it is none."""
     if len(raw) > MAX_LINE:
-        raise ValueError(f"{len(raw):,} bytes long; a question has at most {MAX_LINE:,}")
+        raise ValueError(f"{len(raw):,} bytes long; a line has at most {MAX_LINE:,}")
     if b"\0" in raw:
         raise ValueError("binary, or not UTF-8 (it holds zero bytes)")
     try:

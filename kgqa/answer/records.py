@@ -33,12 +33,12 @@ def write_answers(path: Path, answers: Iterable[Answer], *, text_of: TextOf = na
 
     Raises InputError where `path` cannot be written; whatever was there before is then untouched.
     """
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; give out=FILE")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     num_written = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a folder")
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             for answer in answers:
                 file.write(json.dumps(answer_record(answer, text_of), ensure_ascii=False) + "\n")

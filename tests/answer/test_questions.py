@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgqa.answer.questions import MAX_LINE, detect_format, read_questions
+from kgqa.answer.questions import MAX_LINE, MAX_QUESTION, detect_format, read_questions
 from kgqa.errors import InputError
 from kgqa.text.reader import Skipped
 from kgqa.types import Candidate, Question, Topic
@@ -102,6 +102,7 @@ BAD_LINES = {
     "neither a text": b'{"question": "a", "topics": [3]}',
     "not UTF-8": b'{"question": "caf\xe9"}',
     "zero bytes": b'{"question": "a\0"}',
+    "characters; a question has": b'{"question": "' + b"a" * (MAX_QUESTION + 1) + b'"}',
     "bytes long": b'{"question": "' + b"a" * MAX_LINE + b'"}',
 }
 

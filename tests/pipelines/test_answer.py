@@ -1,0 +1,136 @@
+"""The answer pipeline as a user runs it, over a real knowledge base and a reasoner with random weights.
+
+What such a reasoner answers is nonsense, but every rule about answers holds for it all the same: above all, that the
+query that comes with an answer set gives exactly that set.
+"""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from kgqa import Answerer, KnowledgeBase
+from kgqa.expand.apply import Settings, expand
+from kgqa.expand.plan import Corpus
+from kgqa.reason import checkpoint
+from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
+from pipelines.answer import main
+
+PEOPLE = ("Bohr", "Born", "Pauli", "Fermi", "Hahn", "Wu", "Dirac")
+FACTS = [
+    *(f"{teacher}|taught|{pupil}" for teacher, pupil in pairwise(PEOPLE)),
+    *(f"{person}|born in|{place}" for person, place in zip(PEOPLE, ["Rome", "Kiel", "Rome", "Graz"] * 2, strict=False)),
+    "Rome|in|Italy",
+    "Graz|in|Austria",
+    "Kiel|in|Germany",
+    'Bohr|said|"<b>"; DROP ALL',
+]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    """A folder with a knowledge base `kb` and a checkpoint `random`."""
+    folder = tmp_path_factory.mktemp("base")
+    (folder / "facts.txt").write_text("\n".join(FACTS), encoding="utf-8")
+    expand(folder / "kb", Corpus(folder / "facts.txt", "facts"), Settings())
+    torch.manual_seed(0)
+    sizes = {"width": 32, "num_heads": 2, "num_slots": 4}
+    settings = ReasonerSettings(EncoderSettings("transformer", width=32, num_buckets=512), sizes)
+    checkpoint.save(settings.build(), settings, folder / "random", about={})
+    return folder
+
+
+@pytest.fixture
+def run(base, tmp_path, monkeypatch):
+    """Run the pipeline on lines of questions: (exit code, answers)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(lines: bytes | str, *more: str):
+        Path("q.txt").write_bytes(lines if isinstance(lines, bytes) else lines.encode())
+        code = main([f"kb={base / 'kb'}", f"checkpoint={base / 'random'}", "questions=q.txt", "out=a.jsonl", *more])
+        found = Path("a.jsonl").read_text(encoding="utf-8").splitlines() if Path("a.jsonl").exists() else []
+        return code, [json.loads(line) for line in found]
+
+    return run
+
+
+TEMPLATES = ("Who taught {}?", "Where was the teacher of {} born?", "Which country is {} from, and who else?")
+
+
+def test_every_query_gives_exactly_its_answer_set(base, run):
+    lines = "\n".join(template.format(name) for template in TEMPLATES for name in (*PEOPLE, "Rome", "Italy"))
+    code, answers = run(lines)
+    assert code == 0
+    answered = [record for record in answers if not record["abstained"]]
+    assert len(answered) > len(answers) / 2
+    with KnowledgeBase.open(base / "kb") as kb:
+        for record in answered:
+            assert {term for (term,) in kb.query(record["sparql"])} == {found["iri"] for found in record["answers"]}
+            assert record["paths"]
+            assert all(step["doc_id"] == "facts.txt" for path in record["paths"] for step in path)
+
+
+def test_a_question_about_nobody_we_know_is_abstained_from_with_the_reason(run):
+    _, (record,) = run("Who taught Balthasar Nordqvist?\n")
+    assert (record["abstained"], record["reason"], record["answers"]) == (True, "no such entity", [])
+
+
+def test_hostile_questions_are_answered_or_abstained_from_one_line_each(run):
+    lines = ['" } DROP ALL #', "<script>alert(1)</script>", "\x1b[31mred", "?" * 5000, "Bohr " * 300, "é\u202e\u0301"]
+    code, answers = run("\n".join(lines))
+    assert code == 0
+    assert [record["question"] for record in answers] == [line.strip() for line in lines]
+
+
+def test_gold_gives_scores_in_metrics_and_a_table(run, capsys):
+    rows = [{"question": "Who taught Pauli?", "answers": ["Born"], "kind": "1-hop"}, {"question": "?", "answers": []}]
+    code, _ = run("\n".join(map(json.dumps, rows)))
+    assert code == 0
+    shown = capsys.readouterr().out
+    assert "hits@1" in shown
+    assert "1-hop" in shown
+    (metrics,) = Path("runs").glob("*/answer-*/metrics.jsonl")
+    found = [json.loads(line) for line in metrics.read_text().splitlines()]
+    assert [row.get("kind") for row in found] == ["1-hop", "all", None]
+    assert found[-1]["abstained"] == 1.0
+
+
+def test_bad_lines_are_counted_or_refused(run, capsys):
+    lines = b"Who taught Pauli?\nWho taught Schr\xf6dinger?\nWho taught Wu?\n"
+    code, answers = run(lines)
+    assert (code, len(answers)) == (0, 2)
+    assert "q.txt:2: not UTF-8" in capsys.readouterr().err
+    Path("a.jsonl").unlink()
+    code, answers = run(lines, "strict=true")
+    assert (code, answers) == (2, [])
+    assert "q.txt:2: not UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("kb=nowhere", "no knowledge base at nowhere"),
+        ("checkpoint=nowhere", "nowhere"),
+        ("questions=nowhere.txt", "nowhere.txt does not exist"),
+        ("questions=empty.txt", "holds no question; it is empty"),
+        ("out=.", "cannot write ."),
+        ("sparql=yes", "sparql: no such key"),
+    ],
+)
+def test_what_cannot_be_used_is_one_message_and_no_file(run, capsys, override, message):
+    Path("empty.txt").touch()
+    code, answers = run("Who taught Pauli?\n", override)
+    assert (code, answers) == (2, [])
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "Traceback" not in shown
+
+
+def test_the_library_gives_what_the_pipeline_gives(base, run):
+    _, (record,) = run("Who taught Pauli?\n")
+    with KnowledgeBase.open(base / "kb") as kb:
+        answer = Answerer.open(kb, base / "random").ask("Who taught Pauli?")
+        assert [found.iri for found in answer.answers] == [found["iri"] for found in record["answers"]]
+        assert answer.sparql == record["sparql"]
