@@ -19,6 +19,7 @@ _BECOMING = frozenset(
     "become became becoming becomes remain remained remains appointed elected named made chosen worked served serving "
     "acted working serves works".split()
 )
+_ONE_OF = frozenset("one first second last elder younger eldest youngest oldest third".split())
 _PREMODIFIERS = frozenset({"compound", "amod"})
 _TIMES = frozenset("year years month months week weeks day days time times age later".split())
 _REACH = 25
@@ -41,7 +42,7 @@ def voice(parse: Parse, verb: int) -> str:
     if parse.tags[verb] in {"VBZ", "VBP", "VB"} or parse.with_dep(verb, "obj", "nsubj"):
         return "active"
     head = parse.heads[verb]
-    if parse.deps[verb] == "conj" and head != verb and parse.tags[head] == "VBN":
+    if parse.deps[verb] == "conj" and head != verb and parse.tags[verb] == parse.tags[head] == "VBN":
         return voice(parse, head)
     return "either" if parse.tags[verb] == "VBN" or parse.deps[verb] in {"acl", "amod", "advcl"} else "active"
 
@@ -176,6 +177,8 @@ def _phrases_after(parse: Parse, trigger: int, prepositions: frozenset[str]) -> 
     for token in range(trigger + 1, min(end, trigger + _REACH)):
         if parse.words[token] in {";", ":"} or _starts_clause(parse, token):
             break
+        if parse.lower[token] == "of" and parse.pos[trigger] == "NOUN" and token > trigger + 1:
+            continue  # an "of" farther on belongs to another noun
         if parse.lower[token] in prepositions and parse.pos[token] in {"ADP", "SCONJ", "PART", "ADV"}:
             found.extend(_nominal_after(parse, token)[:1])
     return found
@@ -191,7 +194,7 @@ def _starts_clause(parse: Parse, token: int) -> bool:
 def denoted(parse: Parse, noun: int) -> Tiers:
     """What a noun says what it is of: "X, a STUDENT of Y", "X was the AUTHOR", "served as DIRECTOR", "her HUSBAND X"."""
     head, dep = parse.heads[noun], parse.deps[noun]
-    found = [child for child in parse.children[noun] if parse.deps[child] == "appos" and child > noun]
+    found = [child for child in parse.children[noun] if child > noun and is_apposed(parse, child)]
     copula = parse.with_dep(noun, "cop")
     if copula:
         found = subject(parse, noun) or found
@@ -201,15 +204,23 @@ def denoted(parse: Parse, noun: int) -> Tiers:
         found = [head]
     elif dep in _SUBJECTS and parse.with_dep(head, "cop") and parse.pos[head] in {"PROPN", "PRON"}:
         found = [head]
-    elif parse.lower[head] in _BECOMING and dep in {"xcomp", "obj", "obl", "nmod"} and head < noun:
+    elif parse.lower[head] in _BECOMING and dep in {"xcomp", "obj"} and head < noun:
         found = subject(parse, head)
     elif any(parse.lower[mark] == "as" for mark in parse.with_dep(noun, "case", "mark")) or _is_among(parse, noun):
         found = subject(parse, head)
-    elif dep == "nmod" and parse.lower[head] == "one":
+    elif dep == "nmod" and parse.lower[head] in _ONE_OF:
         return denoted(parse, head)
     elif dep == "conj" and head < noun and not found:
         found = denoted(parse, head)[0] if parse.with_dep(noun, "cc") else [head]  # without "and": an apposition
     return [found, _neighbour(parse, noun)]
+
+
+def is_apposed(parse: Parse, token: int) -> bool:
+    """An apposition, also where the parser took it for a conjunct though no "and" joins it."""
+    if parse.deps[token] == "appos":
+        return True
+    no_and = not any(parse.deps[child] == "cc" for child in (*parse.children[token], *parse.children[parse.heads[token]]))
+    return parse.deps[token] == "conj" and token > 0 and parse.words[token - 1] == "," and no_and
 
 
 def _is_among(parse: Parse, noun: int) -> bool:
@@ -226,7 +237,7 @@ def _neighbour(parse: Parse, noun: int) -> list[int]:
     """By word order: the name right after the noun, or the one before a comma or a form of "be" or "become"."""
     start, end = parse.sentences[parse.sentence_of[noun]]
     after = noun + 1
-    if after < end and parse.pos[after] == "PROPN":
+    if after < end and (parse.pos[after] == "PROPN" or parse.words[after] == "The"):
         return [after]
     before = noun - 1
     while before > start and (parse.pos[before] in {"ADJ", "DET", "NUM", "ADV", "PROPN"} or parse.deps[before] in _PREMODIFIERS):

@@ -38,6 +38,8 @@ class Entity:
     """Names that the document states as other names; never the main one."""
     gender: str = ""
     is_title: bool = False
+    sure: bool = True
+    """Whether more than a guess stands behind the label."""
 
     def absorb(self, other: "Entity") -> None:
         """Takes over what is known of another entity that is the same."""
@@ -45,8 +47,8 @@ class Entity:
         self.stated |= other.stated
         self.gender = self.gender or other.gender
         self.is_title = self.is_title or other.is_title
-        if self.label == "MISC":
-            self.label = other.label
+        if self.label == "MISC" or (other.sure and not self.sure):
+            self.label, self.sure = other.label, other.sure
 
 
 def plain(name: str) -> list[str]:
@@ -93,7 +95,7 @@ def collect(spots: Sequence[Spot], text: str, title: str, lex: Lexicon) -> dict[
         by_name[title] = Entity(title, _title_label(title, named), {title: None}, is_title=True)
     for spot in named:
         if spot.text not in by_name:
-            by_name[spot.text] = Entity(spot.text, spot.label, {spot.text: None})
+            by_name[spot.text] = Entity(spot.text, spot.label, {spot.text: None}, sure=spot.sure)
     _join_stated(named, text, by_name)
     _join_variants(by_name, lex)
     parts = NameParts(by_name.values())

@@ -19,7 +19,7 @@ from kgqa.text.lexicon import LEXICON, Lexicon, lexicon
 from kgqa.text.mentions import Spot
 from kgqa.text.nlp import Parse
 from kgqa.text.patterns import PATTERNS, load_patterns
-from kgqa.text.relations import Candidate, Matcher
+from kgqa.text.relations import Candidate, Matcher, is_of
 from kgqa.types import Document, Fact, Mention, Passage, Provenance
 
 WINDOW_CHARACTERS = 1_000_000
@@ -85,7 +85,7 @@ class Extractor:
         """Parses a window and finds its names; labels and names agree over all of it."""
         parses = list(nlp.parse(self._nlp, [(passage.span[0], passage.text) for passage in window]))
         spots = [mentions.find_spots(parse, document.text, self._lex) for parse in parses]
-        mentions.settle_labels(list(zip(parses, spots, strict=True)), self._lex)
+        mentions.settle_labels(list(zip(parses, spots, strict=True)), document.title, self._lex)
         names = _known_names(self._nlp, document.title, spots)
         spots = [
             mentions.add_known_names(parse, document.text, found, names)
@@ -190,7 +190,7 @@ def _readings(spot: Spot, types: frozenset[str], resolver: Resolver, lex: Lexico
     return [
         [(entity_iri(entity.name), entity.name) for entity in reading]
         for reading in resolver.readings(spot)
-        if all(entity.label == "MISC" or types & lex.types(entity.label, entity.name) for entity in reading)
+        if all(is_of(entity.label, entity.sure, entity.name, types, lex) for entity in reading)
     ]
 
 

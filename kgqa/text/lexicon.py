@@ -22,6 +22,7 @@ class Lexicon:
     """A country's name or alias -> its name."""
     concepts: frozenset[str]
     generic: frozenset[str]
+    vague: frozenset[str]
     fields: frozenset[str]
     campuses: frozenset[str]
     possessive_names: frozenset[str]

@@ -30,6 +30,7 @@ _PRONOUNS = {
     "he": "m", "him": "m", "his": "m", "she": "f", "her": "f", "hers": "f", "it": "n", "its": "n",
     "they": "p", "them": "p", "their": "p", "theirs": "p",
 }  # fmt: skip
+_ENDS_NO_NAME = frozenset({"PUNCT", "ADP", "AUX", "DET"})
 _RELATIVES = frozenset({"who", "whom", "whose", "which", "that", "where"})
 
 
@@ -51,6 +52,8 @@ class Spot:
     """For values: the N-Triples literal."""
     gender: str = ""
     """m, f, n (a thing), p (several), "" unknown."""
+    sure: bool = True
+    """Whether more than a recogniser's single guess stands behind the label."""
 
 
 def find_spots(parse: Parse, text: str, lex: Lexicon) -> list[Spot]:
@@ -116,7 +119,7 @@ def _names(parse: Parse, lex: Lexicon) -> list[Chunk]:
     for start, end, label in by_form:
         inside = [ner for ner in entities if ner[0] < end and start < ner[1]]
         wider = [ner for ner in inside if ner[0] <= start and end <= ner[1] and ner[1] - ner[0] > end - start]
-        if wider and label != "PERSON" and _trusted(parse, wider[0]):
+        if wider and label != "PERSON" and _trusted(parse, wider[0], lex):
             continue
         longest = max(inside, key=lambda ner: ner[1] - ner[0], default=None)
         # A span that takes in a date or a verb is a guess, and so is its label.
@@ -125,6 +128,8 @@ def _names(parse: Parse, lex: Lexicon) -> list[Chunk]:
     covered = {token for start, end, _ in result for token in range(start, end)}
     for start, end, label in entities:
         if not covered.intersection(range(start, end)):
+            if label == "SCIENCE":
+                end = _to_noun(parse, end)
             capital = parse.words[start][:1].isupper() and not (end - start == 1 and is_common(parse, start, lex))
             if capital or label in {"SCIENCE", "AWARD", "EVENT"}:
                 result.append((start, end, form_label(parse.words[start:end], lex) or label))
@@ -138,17 +143,31 @@ def _trim(parse: Parse, entity: Chunk) -> Chunk | None:
         if label == "WORK" and parse.words[start] in {"The", "A", "An"}:
             break
         start += 1
-    while end > start and (parse.words[end - 1] in {"'s", "'"} or parse.pos[end - 1] in {"PUNCT", "ADP", "AUX", "DET"}):
+    while end > start and (parse.words[end - 1] in {"'s", "'"} or parse.pos[end - 1] in _ENDS_NO_NAME or _is_year(parse.words[end - 1])):
         end -= 1
     has_verb = any(parse.pos[token] in {"VERB", "AUX"} and parse.words[token].islower() for token in range(*entity[:2]))
     return (start, end, label) if start < end and not has_verb else None
 
 
-def _trusted(parse: Parse, entity: Chunk) -> bool:
-    """Whether an NER span wider than the form allows is believed: not where it swallows a coordination or a verb."""
+def _to_noun(parse: Parse, end: int) -> int:
+    """The end of the noun phrase that a span ends inside of ("the DNA double| helix")."""
+    head = parse.heads[end - 1]
+    inside = end <= head < end + 3 and {"NOUN", "ADJ"}.issuperset(parse.pos[end : head + 1])
+    return head + 1 if inside else end
+
+
+def _is_year(word: str) -> bool:
+    return len(word) == 4 and word.isdigit()
+
+
+def _trusted(parse: Parse, entity: Chunk, lex: Lexicon) -> bool:
+    """Whether an NER span wider than the form allows is believed: only where small words link capitalised ones."""
     start, end, label = entity
-    words = parse.lower[start:end]
-    return label in {"WORK", "ORG", "EVENT"} and not {",", "and", "who", "which"}.intersection(words) and end - start < 9
+    links = lex.name_links.get(label, frozenset())
+    return label in {"WORK", "ORG", "EVENT"} and all(
+        parse.words[token][:1].isupper() or parse.lower[token] in links or not parse.words[token].isalpha()
+        for token in range(start, end)
+    )
 
 
 def _small_names(parse: Parse, text: str, lex: Lexicon, taken: set[int]) -> list[Spot]:
@@ -184,11 +203,11 @@ def _is_relative(parse: Parse, token: int) -> bool:
     return parse.lower[token] != "that" or parse.pos[token] == "PRON" and parse.deps[token] != "mark"
 
 
-_FORM_VOTE, _CONTEXT_VOTE, _NER_VOTE = 8, 3, 1
+_FORM_VOTE, _CONTEXT_VOTE, _NER_VOTE, _SURE_VOTES = 8, 3, 1, 2
 """A name's own words say surest what it names, then what is said beside it ("X, a school"), then the recogniser."""
 
 
-def settle_labels(paragraphs: Sequence[tuple[Parse, list[Spot]]], lex: Lexicon) -> None:
+def settle_labels(paragraphs: Sequence[tuple[Parse, list[Spot]]], title: str, lex: Lexicon) -> None:
     """One label for one name in a document, by votes (in place; ties by alphabet); doubtful capitals are dropped."""
     votes: dict[str, Counter[str]] = {}
     inside: set[str] = set()
@@ -204,15 +223,20 @@ def settle_labels(paragraphs: Sequence[tuple[Parse, list[Spot]]], lex: Lexicon) 
                     surnames.add(spot.text.split()[-1])
                 if spot.start != parse.sentences[spot.sentence][0]:
                     inside.add(spot.text)
+    concept = title.split()[-1] if " " in title and title.split()[-1].islower() else ""
     for name, vote in votes.items():
+        if name.lower() == concept:  # "Fission" in the document "Nuclear fission"
+            vote["SCIENCE"] += _FORM_VOTE
         if name in surnames:
             vote["PERSON"] += _FORM_VOTE
         vote.pop("", None)
         vote.pop("MISC", None)
     labels = {name: min(vote, key=lambda label: (-vote[label], label)) for name, vote in votes.items() if vote}
+    unsure = {name for name, label in labels.items() if votes[name][label] < _SURE_VOTES}
     for parse, spots in paragraphs:
         for spot in spots:
             if spot.kind == "name":
+                spot.sure = spot.text not in unsure
                 spot.label = labels.get(spot.text, "MISC")
                 if spot.label == "WORK" and spot.start and parse.words[spot.start - 1] in {"The", "A", "An"}:
                     _widen(parse, spot)
@@ -238,6 +262,8 @@ def _context_vote(parse: Parse, spot: Spot, lex: Lexicon) -> tuple[str, int]:
         label = lex.noun_label[parse.lower[before]]
         return label, _FORM_VOTE + 1 if label == "WORK" else _CONTEXT_VOTE  # "her book Madame Curie"
     label = called(parse, spot.start, spot.end, lex)
+    if not label and before >= 0 and parse.lower[before] == "the" and spot.end - spot.start == 1 and spot.label == "LOC":
+        return "ORG", _NER_VOTE + 1  # "the Sorbonne": towns have no article
     if label == "PERSON" and introduced(parse, spot.start) in {"in", "at", "near", "to", "from"}:
         return "", 0  # "born in Ulm, the son of a merchant"
     return label, _CONTEXT_VOTE

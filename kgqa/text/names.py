@@ -70,7 +70,8 @@ def called(parse: Parse, start: int, end: int, lex: Lexicon) -> str:
 
 def is_common(parse: Parse, token: int, lex: Lexicon) -> bool:
     """Whether a capitalised word names no entity by itself: "English", "Dutchman", "Professor"."""
-    return parse.lower[token] in lex.demonyms or parse.lower[token] in lex.noun_label
+    word = parse.lower[token]
+    return word in lex.demonyms or word in lex.noun_label or (word in lex.concepts and parse.pos[token] != "PROPN")
 
 
 def quoted_titles(parse: Parse) -> list[Chunk]:

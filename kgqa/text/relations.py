@@ -16,6 +16,9 @@ TIER_CONFIDENCE = (1.0, 0.9, 0.8)
 """Trust in a role by the tier that filled it: by arcs, by nested arcs or word order, by reach."""
 
 _JOINTS = frozenset({",", "and", "or", "&", "as", "well", "both", "then", "later", "also", "the", "a", "an", "his", "her", "their"})
+_GUESSABLE = frozenset({"PERSON", "PLACE"})
+_PREMODIFIERS = frozenset({"ADJ", "NOUN", "PROPN", "VERB", "NUM"})
+_NAMING = frozenset({"flat", "compound", "nmod:unmarked", "nmod:desc"})
 _OF = frozenset({"of"})
 _CONJUNCTIONS = frozenset({"and", "or", "&", "well"})
 
@@ -113,6 +116,11 @@ def _tiers(parse: Parse, token: int, role: Role, owned: bool) -> clauses.Tiers:
     }[role.grammar](parse, token)  # fmt: skip
 
 
+def is_of(label: str, sure: bool, name: str, types: frozenset[str], lex: Lexicon) -> bool:
+    """Whether a name with this label can be of one of the types; a single guess of the recogniser rules little out."""
+    return label == "MISC" or bool(types & lex.types(label, name)) or (not sure and bool(types & _GUESSABLE))
+
+
 def may_be(spot: Spot, types: frozenset[str], lex: Lexicon) -> bool:
     """Whether a spot can be of one of the types, before it is known what it stands for."""
     if spot.kind == "value":
@@ -122,7 +130,7 @@ def may_be(spot: Spot, types: frozenset[str], lex: Lexicon) -> bool:
     if types <= {"DATE", "YEAR"}:
         return False
     if spot.label:
-        return spot.label == "MISC" or bool(types & lex.types(spot.label, spot.text))
+        return is_of(spot.label, spot.sure, spot.text, types, lex)
     if spot.gender in {"m", "f"}:
         return "PERSON" in types
     return spot.gender != "n" or types != {"PERSON"}
@@ -189,7 +197,7 @@ class Fillers:
         """"the physicist MARIE CURIE", "his teacher, PAUL LANGEVIN"."""
         parse = self._parse
         for child in parse.children[token]:
-            if child > token and parse.deps[child] in {"appos", "flat", "compound", "nmod:unmarked"}:
+            if child > token and (parse.deps[child] in _NAMING or clauses.is_apposed(parse, child)):
                 spot = self.at.get(child)
                 if spot is not None and spot.kind == "name":
                     return spot
@@ -206,8 +214,8 @@ class Fillers:
         """"X, an INSTRUMENT invented by", "a DETECTOR, the first version of X", "X, whose BUILDING stands in"."""
         parse = self._parse
         if parse.lower[token] in self._lex.premises:
-            owner = next((spot for child in parse.with_dep(token, "nmod:poss") if (spot := self.at.get(child))), None)
-            return owner
+            owners = (child for tier in clauses.owners(parse, token) for child in tier)
+            return next((spot for child in owners if (spot := self.at.get(child))), None)
         start = token
         while start > 0 and parse.pos[start - 1] in {"ADJ", "NOUN", "VERB", "ADV", "NUM"}:
             start -= 1
@@ -222,7 +230,7 @@ class Fillers:
     def _noun_phrase(self, token: int, types: frozenset[str]) -> Spot | None:
         parse, word = self._parse, self._parse.lower[token]
         start = token
-        while start > 0 and parse.pos[start - 1] in {"ADJ", "NOUN", "PROPN", "VERB"} and self.at.get(start - 1) is None:
+        while start > 0 and parse.pos[start - 1] in _PREMODIFIERS and self.at.get(start - 1) is None:
             if parse.heads[start - 1] != token and parse.pos[start - 1] == "VERB":
                 break
             start -= 1
@@ -236,8 +244,8 @@ class Fillers:
         left = self.at.get(start - 1)
         if left is not None and left.kind == "name" and may_be(left, types, self._lex):
             return left
-        if "SCIENCE" in types and determiner not in {"a", "an", "his", "her", "their", "its", "some", "any", "no"}:
-            if start == token and word in self._lex.generic:
+        if "SCIENCE" in types and parse.pos[token] != "NUM" and determiner not in {"a", "an", "his", "her", "their", "its", "some", "any", "no"}:
+            if word in self._lex.generic and self._lex.vague.issuperset(parse.lower[start:token]):
                 return None
             return make_spot(parse, self._text, start, token + 1, "concept", "SCIENCE")
         return None
