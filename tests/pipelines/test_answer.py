@@ -78,7 +78,7 @@ def test_a_question_about_nobody_we_know_is_abstained_from_with_the_reason(run):
 
 
 def test_hostile_questions_are_answered_or_abstained_from_one_line_each(run):
-    lines = ['" } DROP ALL #', "<script>alert(1)</script>", "\x1b[31mred", "?" * 5000, "Bohr " * 300, "é\u202e\u0301"]
+    lines = ['" } DROP ALL #', "<script>alert(1)</script>", "\x1b[31mred", "?" * 5000, "Bohr " * 60, "é\u202e\u0301"]
     code, answers = run("\n".join(lines))
     assert code == 0
     assert [record["question"] for record in answers] == [line.strip() for line in lines]
