@@ -5,6 +5,7 @@ query that comes with an answer set gives exactly that set.
 """
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
 from pipelines.answer import main
 
+ROOT = Path(__file__).parents[2]
 PEOPLE = ("Bohr", "Born", "Pauli", "Fermi", "Hahn", "Wu", "Dirac")
 FACTS = [
     *(f"{teacher}|taught|{pupil}" for teacher, pupil in pairwise(PEOPLE)),
@@ -134,3 +136,11 @@ def test_the_library_gives_what_the_pipeline_gives(base, run):
         answer = Answerer.open(kb, base / "random").ask("Who taught Pauli?")
         assert [found.iri for found in answer.answers] == [found["iri"] for found in record["answers"]]
         assert answer.sparql == record["sparql"]
+
+
+@pytest.mark.parametrize("name", ["Pauli", "Nobody Known"])
+def test_the_example_in_the_readme_runs(base, name, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    code = code.replace("kb/mine", str(base / "kb")).replace("Lise Meitner", name)
+    exec(re.sub(r'"runs/[^"]*"', repr(str(base / "random")), code), {})
+    assert capsys.readouterr().out.strip()
