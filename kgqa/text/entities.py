@@ -16,7 +16,7 @@ from kgqa.text.mentions import Spot
 _STRIPPED_TITLES = frozenset("mr mr. mrs mrs. ms ms. miss dr dr. sir professor prof. the".split())
 _ALIAS_CUE = re.compile(
     r"^,? ?\(?(?:(?:was|is|who was|who is|often|usually|and) )*(?:(?:also|better|formerly|originally|later|previously|popularly"
-    r"|commonly|simply|sometimes) )*(?:known (?:simply )?as|called|born|baptised|née|nee|in full|shortened to|spelled|now"
+    r"|commonly|simply|sometimes|then|today) )*(?:known (?:simply )?as|called|born|baptised|née|nee|in full|shortened to|spelled|now"
     r"|whose (?:full|real|birth|maiden|original) name (?:was|is)|whose name is also spelled) (?:simply )?(?:the )?[\"(]?$",
     re.IGNORECASE,
 )
@@ -169,8 +169,15 @@ def _same(one: list[str], other: list[str], label: str, lex: Lexicon) -> bool:
         return same_person(one, other, lex.given_names)
     if label in {"ORG", "AWARD"}:
         short, full = sorted((one, other), key=len)
-        return _abbreviates(short, full) or inverted(short) == inverted(full)
+        return _abbreviates(short, full) or _leaves_out(short, full) or inverted(short) == inverted(full)
     return False
+
+
+def _leaves_out(short: list[str], full: list[str]) -> bool:
+    """"Los Alamos Laboratory" for the Los Alamos National Laboratory."""
+    if len(short) < 3 or len(full) != len(short) + 1 or short[:2] != full[:2] or "of" in full:
+        return False
+    return any(full[:place] + full[place + 1 :] == short for place in range(2, len(full) - 1))
 
 
 def _abbreviates(short: list[str], full: list[str]) -> bool:
@@ -181,9 +188,12 @@ def _abbreviates(short: list[str], full: list[str]) -> bool:
 
 
 def inverted(words: Sequence[str]) -> tuple[str, ...]:
-    """One form for "University of Leipzig" and "Leipzig University"."""
+    """One form for "University of Leipzig" and "Leipzig University", "Nobel Prize in Physics" and "Physics Nobel Prize"."""
     if len(words) > 2 and words[0] in {"university", "college"} and words[1] == "of":
         return (*words[2:], words[0])
+    if "in" in words[2:-1] and words[words.index("in") - 1] in {"prize", "medal", "award"}:
+        place = words.index("in")
+        return (*words[place + 1 :], *words[:place])
     return tuple(words)
 
 
@@ -216,7 +226,7 @@ def _part_of(words: list[str], longer: list[str], entity_label: str, label: str)
     if entity_label == "SCIENCE":
         return longer[-len(words) :] == words
     if entity_label in {"ORG", "AWARD"} and label == entity_label:
-        return longer[: len(words)] == words
+        return longer[: len(words)] == words or (len(words) > 1 and longer[-len(words) :] == words)
     return False
 
 

@@ -32,10 +32,12 @@ def chunks(parse: Parse, lex: Lexicon) -> list[Chunk]:
             token += 1
             continue
         end, label = _extend(parse, token, lex, taken)
-        if end - token > 1 or not is_common(parse, token, lex):
-            found.append((token, end, label))
+        if _is_full_title(parse, token, end, label, lex):
+            token, label = token - 1, "WORK"
+        found.append((token, end, label))
         token = end
-    return _joined_titles(parse, sorted(found), lex)
+    named = _joined_titles(parse, sorted(found), lex)
+    return [chunk for chunk in named if chunk[1] - chunk[0] > 1 or not is_common(parse, chunk[0], lex)]
 
 
 def _joined_titles(parse: Parse, found: list[Chunk], lex: Lexicon) -> list[Chunk]:
@@ -48,6 +50,14 @@ def _joined_titles(parse: Parse, found: list[Chunk], lex: Lexicon) -> list[Chunk
                 start, label = result.pop()[0], "WORK"
         result.append((start, end, label))
     return result
+
+
+def _is_full_title(parse: Parse, start: int, end: int, label: str, lex: Lexicon) -> bool:
+    """Whether a sentence's first word "The" belongs to the name: "THE Origin of Species", not "the Bohr model"."""
+    if label or not start or parse.words[start - 1] != "The":
+        return False
+    linked = any(parse.words[token].islower() for token in range(start, end))
+    return linked and parse.lower[start] not in lex.noun_label and form_label(parse.words[start:end], lex) == ""
 
 
 def called(parse: Parse, start: int, end: int, lex: Lexicon) -> str:
@@ -71,7 +81,7 @@ def called(parse: Parse, start: int, end: int, lex: Lexicon) -> str:
 def is_common(parse: Parse, token: int, lex: Lexicon) -> bool:
     """Whether a capitalised word names no entity by itself: "English", "Dutchman", "Professor"."""
     word = parse.lower[token]
-    return word in lex.demonyms or word in lex.noun_label or (word in lex.concepts and parse.pos[token] != "PROPN")
+    return word in lex.fields or word in lex.demonyms or word in lex.noun_label or (word in lex.concepts and parse.pos[token] != "PROPN")
 
 
 def quoted_titles(parse: Parse) -> list[Chunk]:
@@ -139,6 +149,8 @@ def _step(parse: Parse, start: int, end: int, limit: int, label: str, lex: Lexic
     """How many tokens continue the name at `end`: 0 where it ends."""
     word, follows = parse.lower[end], end + 1 < limit and _is_capital(parse, end + 1)
     if _is_capital(parse, end):
+        if label in {"EVENT", "AWARD"} and _is_person(parse, end, lex):
+            return 0  # "after the Second World War Marie ..."
         return 0 if parse.pos[end] in {"PRON", "DET", "ADP", "SCONJ", "CCONJ"} and label != "WORK" else 1
     if _NUMERAL.match(parse.words[end]) and parse.words[end - 1] in {"-", "No.", "Pile"}:
         return 1
