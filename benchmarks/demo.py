@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
+from rich.text import Text
 
 from benchmarks.sample import SAMPLE, chain, grow, read_answers, run
 from pipelines import answer
@@ -36,8 +38,8 @@ def main() -> None:
     asked = [f"checkpoint={trained / 'checkpoints' / 'best'}", f"questions={new / 'questions.jsonl'}"]
     for record in read_answers(run(answer.main, "answer", [f"kb={KB}", "name=demo", *asked])):
         console.print(_panel(record))
-    console.print(f"{time.perf_counter() - start:.0f} s. The answers to the test questions: {answered}/answers.jsonl")
-    console.print(f"All runs, with their configuration, log and metrics: {WORK}/")
+    console.print(f"\n{time.perf_counter() - start:.0f} s in all. Each run left its configuration, log and metrics:")
+    console.print(f"{trained.parent}/; the answers to the test questions: {answered}/answers.jsonl", soft_wrap=True)
 
 
 def _one_of_each_kind(folder: Path) -> list[dict[str, Any]]:
@@ -55,7 +57,7 @@ def _panel(record: dict[str, Any]) -> Panel:
     for step in record["paths"][0] if record["paths"] else []:
         lines.append(f"  {step['head_text']} - {step['relation_text']} - {step['tail_text']}")
         lines.append(f'    "{step["sentence"]}" ({step["doc_id"]})')
-    return Panel("\n".join(lines), title=record["question"], title_align="left")
+    return Panel(Text("\n".join(lines)), title=escape(record["question"]), title_align="left")
 
 
 if __name__ == "__main__":
