@@ -28,7 +28,12 @@ def resolve(names: Iterable[tuple[str, str]]) -> dict[str, str]:
     stated = sorted({(name, term) for name, term in names if term.startswith(ENTITY)})
     terms = sorted({term for _, term in stated})
     groups = _Groups(terms)
-    for one, other in (*_by_statement(stated), *_by_spelling(terms), *_by_abbreviation(terms, lexicon()), *_by_part(terms, lexicon())):
+    for one, other in (
+        *_by_statement(stated),
+        *_by_spelling(terms),
+        *_by_abbreviation(terms, lexicon()),
+        *_by_part(terms, lexicon()),
+    ):
         groups.join(one, other)
     weight = Counter(term for _, term in stated)
     moves: dict[str, str] = {}

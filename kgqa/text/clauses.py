@@ -9,19 +9,23 @@ from kgqa.text.nlp import Parse
 
 Tiers = list[list[int]]
 
-_BE = frozenset("is are was were be been being 's am".split())
-_HAVE = frozenset("has have had having 've".split())
+_BE = frozenset(["is", "are", "was", "were", "be", "been", "being", "'s", "am"])
+_HAVE = frozenset(["has", "have", "had", "having", "'ve"])
 _NOMINAL = frozenset({"NOUN", "PROPN", "PRON", "NUM", "X", "SYM"})
 _MODIFIERS = frozenset({"DET", "ADJ", "NUM", "ADV", "PART"})
 _SUBJECTS = ("nsubj", "nsubj:pass", "nsubj:outer")
-_OBLIQUE = frozenset({"obl", "nmod", "obl:agent", "obl:tmod", "nmod:tmod", "obl:npmod", "obl:unmarked", "nmod:unmarked"})
-_BECOMING = frozenset(
-    "become became becoming becomes remain remained remains appointed elected named made chosen worked served serving "
-    "acted working serves works".split()
+_OBLIQUE = frozenset(
+    {"obl", "nmod", "obl:agent", "obl:tmod", "nmod:tmod", "obl:npmod", "obl:unmarked", "nmod:unmarked"}
 )
-_ONE_OF = frozenset("one first second last elder younger eldest youngest oldest third".split())
+_BECOMING = frozenset({
+    "become", "became", "becoming", "becomes", "remain", "remained", "remains", "appointed", "elected", "named",
+    "made", "chosen", "worked", "served", "serving", "acted", "working", "serves", "works",
+})  # fmt: skip
+_ONE_OF = frozenset(["one", "first", "second", "last", "elder", "younger", "eldest", "youngest", "oldest", "third"])
 _PREMODIFIERS = frozenset({"compound", "amod"})
-_TIMES = frozenset("year years month months week weeks day days time times age later".split())
+_TIMES = frozenset({
+    "year", "years", "month", "months", "week", "weeks", "day", "days", "time", "times", "age", "later",
+})  # fmt: skip
 _REACH = 25
 """How many words after a verb its prepositional phrases are looked for."""
 
@@ -37,7 +41,9 @@ def voice(parse: Parse, verb: int) -> str:
         if parse.lower[token] in _HAVE:
             return "active"
         token -= 1
-    if verb + 1 < len(parse.words) and parse.lower[verb + 1] == "by" or parse.with_dep(verb, "aux:pass", "nsubj:pass"):
+    if (verb + 1 < len(parse.words) and parse.lower[verb + 1] == "by") or parse.with_dep(
+        verb, "aux:pass", "nsubj:pass"
+    ):
         return "passive"
     if parse.tags[verb] in {"VBZ", "VBP", "VB"} or parse.with_dep(verb, "obj", "nsubj"):
         return "active"
@@ -85,7 +91,7 @@ def _nominals_before(parse: Parse, verb: int) -> list[int]:
 
 
 def _subject_after(parse: Parse, verb: int) -> list[int]:
-    """"BORN in Rome, HE ..."."""
+    """ "BORN in Rome, HE ..."."""
     start, end = parse.sentences[parse.sentence_of[verb]]
     if verb - start > 1:
         return []
@@ -162,7 +168,9 @@ def _with_case(parse: Parse, trigger: int, prepositions: frozenset[str]) -> list
         child
         for child in parse.children[trigger]
         if parse.deps[child] in _OBLIQUE
-        and any(parse.deps[mark] in {"case", "mark"} and parse.lower[mark] in prepositions for mark in parse.children[child])
+        and any(
+            parse.deps[mark] in {"case", "mark"} and parse.lower[mark] in prepositions for mark in parse.children[child]
+        )
     ]
 
 
@@ -192,7 +200,7 @@ def _starts_clause(parse: Parse, token: int) -> bool:
 
 
 def denoted(parse: Parse, noun: int) -> Tiers:
-    """What a noun says what it is of: "X, a STUDENT of Y", "X was the AUTHOR", "served as DIRECTOR", "her HUSBAND X"."""
+    """Of whom or what a noun is said: "X, a STUDENT of Y", "X was the AUTHOR", "served as DIRECTOR"."""
     head, dep = parse.heads[noun], parse.deps[noun]
     found = [child for child in parse.children[noun] if child > noun and is_apposed(parse, child)]
     copula = parse.with_dep(noun, "cop")
@@ -200,13 +208,15 @@ def denoted(parse: Parse, noun: int) -> Tiers:
         found = subject(parse, noun) or found
     elif dep == "appos":
         found = [head, *found]
-    elif dep in {"nmod:desc", "compound"} and head > noun and parse.pos[head] == "PROPN":
+    elif (dep in {"nmod:desc", "compound"} and head > noun and parse.pos[head] == "PROPN") or (
+        dep in _SUBJECTS and parse.with_dep(head, "cop") and parse.pos[head] in {"PROPN", "PRON"}
+    ):
         found = [head]
-    elif dep in _SUBJECTS and parse.with_dep(head, "cop") and parse.pos[head] in {"PROPN", "PRON"}:
-        found = [head]
-    elif parse.lower[head] in _BECOMING and dep in {"xcomp", "obj"} and head < noun:
-        found = subject(parse, head)
-    elif any(parse.lower[mark] == "as" for mark in parse.with_dep(noun, "case", "mark")) or _is_among(parse, noun):
+    elif (
+        (parse.lower[head] in _BECOMING and dep in {"xcomp", "obj"} and head < noun)
+        or any(parse.lower[mark] == "as" for mark in parse.with_dep(noun, "case", "mark"))
+        or _is_among(parse, noun)
+    ):
         found = subject(parse, head)
     elif dep == "nmod" and parse.lower[head] in _ONE_OF:
         return denoted(parse, head)
@@ -219,12 +229,14 @@ def is_apposed(parse: Parse, token: int) -> bool:
     """An apposition, also where the parser took it for a conjunct though no "and" joins it."""
     if parse.deps[token] == "appos":
         return True
-    no_and = not any(parse.deps[child] == "cc" for child in (*parse.children[token], *parse.children[parse.heads[token]]))
+    no_and = not any(
+        parse.deps[child] == "cc" for child in (*parse.children[token], *parse.children[parse.heads[token]])
+    )
     return parse.deps[token] == "conj" and token > 0 and parse.words[token - 1] == "," and no_and
 
 
 def _is_among(parse: Parse, noun: int) -> bool:
-    """"AMONG his students was X"."""
+    """ "AMONG his students was X"."""
     return any(parse.lower[mark] == "among" for mark in parse.with_dep(noun, "case"))
 
 
@@ -240,7 +252,9 @@ def _neighbour(parse: Parse, noun: int) -> list[int]:
     if after < end and (parse.pos[after] == "PROPN" or parse.words[after] == "The"):
         return [after]
     before = noun - 1
-    while before > start and (parse.pos[before] in {"ADJ", "DET", "NUM", "ADV", "PROPN"} or parse.deps[before] in _PREMODIFIERS):
+    while before > start and (
+        parse.pos[before] in {"ADJ", "DET", "NUM", "ADV", "PROPN"} or parse.deps[before] in _PREMODIFIERS
+    ):
         before -= 1
     if before > start and parse.words[before] == ",":
         return [before - 1] if parse.pos[before - 1] in {"PROPN", "NOUN"} else []
@@ -270,46 +284,3 @@ def possessors(parse: Parse, verb: int) -> Tiers:
     """Whose the verb's object is: "bears HIS name"."""
     things = [thing for tier in objects(parse, verb) for thing in tier][:1]
     return [tier for thing in things for tier in owners(parse, thing)]
-
-
-_DOUBT_VERBS = frozenset(
-    "rumour rumor rumoured rumored allege alleged allegedly claim claimed claims suspect suspected imagine imagined "
-    "speculate speculated deny denied denies doubt doubted dispute disputed hoax".split()
-)
-_DOUBT_ADVERBS = frozenset("reportedly allegedly supposedly purportedly rumoredly not never n't hardly nearly almost".split())
-_UNREAL = frozenset(
-    "try tried tries hope hoped want wanted wish wished plan planned fail failed refuse refused decline declined intend "
-    "intended attempt attempted expect expected offer offered aim aimed dream dreamed dreamt unable".split()
-)
-_MODALS = frozenset("could might may should must can would".split())
-
-
-def denied(parse: Parse, trigger: int) -> bool:
-    """Whether the sentence does not assert what the trigger says: negation, hearsay, wishes, conditions, questions."""
-    start, end = parse.sentences[parse.sentence_of[trigger]]
-    if parse.words[end - 1] == "?" and (parse.pos[start] == "AUX" or parse.tags[start] in {"WP", "WRB", "WDT"}):
-        return True
-    token, seen = trigger, 0
-    while seen < 5:
-        if _doubted_at(parse, token, is_trigger=token == trigger):
-            return True
-        head = parse.heads[token]
-        if head == token:
-            return False
-        if parse.deps[token] in {"xcomp", "ccomp", "csubj", "csubj:pass"} and parse.lower[head] in _UNREAL | _DOUBT_VERBS:
-            return True
-        if parse.deps[token] not in {"xcomp", "ccomp", "csubj", "csubj:pass", "aux", "cop", "obl", "obj"}:
-            return False
-        token, seen = head, seen + 1
-    return False
-
-
-def _doubted_at(parse: Parse, token: int, *, is_trigger: bool) -> bool:
-    if not is_trigger and parse.pos[token] not in {"VERB", "AUX"}:
-        return False
-    marks = {parse.lower[child] for child in parse.children[token] if child < token or parse.deps[child] == "advmod"}
-    before = parse.lower[max(0, token - 3) : token]
-    if marks & _DOUBT_ADVERBS or "if" in marks or "whether" in marks or {"not", "never", "n't"}.intersection(before[-2:]):
-        return not {"only", "just"}.intersection(parse.lower[max(0, token - 3) : token + 3])
-    modal = _MODALS.intersection(before)
-    return bool(modal) and (modal != {"would"} or "have" in before) and parse.pos[token] in {"VERB", "AUX"}

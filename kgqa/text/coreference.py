@@ -75,7 +75,9 @@ class Resolver:
             last = self.seen.get(id(entity))
             again = last is not None and last.sentence == sentence
             times = last.times + 1 if last else 1
-            self.seen[id(entity)] = _Seen(sentence, token, subject or (again and last is not None and last.subject), times)
+            self.seen[id(entity)] = _Seen(
+                sentence, token, subject or (again and last is not None and last.subject), times
+            )
 
     def _note_group(self, parse: Parse, previous: Spot | None, spot: Spot) -> None:
         if previous is None or previous.sentence != spot.sentence or spot.start - previous.end > 6:
@@ -159,7 +161,7 @@ class Resolver:
         return _ranking(scored)
 
     def _same_clause(self, parse: Parse, spot: Spot, entity: Entity, sentence: int) -> bool:
-        """"Rutherford told HIM": an object is not its own verb's subject."""
+        """ "Rutherford told HIM": an object is not its own verb's subject."""
         last = self.seen.get(id(entity))
         if last is None or last.sentence != sentence or parse.deps[spot.head] not in {"obj", "iobj", "obl"}:
             return False
@@ -221,9 +223,7 @@ def _learn_gender(paragraphs: Sequence[tuple[Parse, Sequence[Spot]]], title: Ent
         title.gender = "m" if count["m"] > count["f"] else "f"
 
 
-def resolver_for(
-    paragraphs: Sequence[tuple[Parse, Sequence[Spot]]], text: str, title: str, lex: Lexicon
-) -> Resolver:
+def resolver_for(paragraphs: Sequence[tuple[Parse, Sequence[Spot]]], text: str, title: str, lex: Lexicon) -> Resolver:
     """A resolver that knows the names of the document; `walk` it over the paragraphs in order."""
     spots = [spot for _, found in paragraphs for spot in found]
     by_name = collect(spots, text, title, lex)

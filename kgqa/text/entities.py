@@ -9,15 +9,20 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from kgqa.text.lexicon import Lexicon
 from kgqa.text.mentions import Spot
 
-_STRIPPED_TITLES = frozenset("mr mr. mrs mrs. ms ms. miss dr dr. sir professor prof. the".split())
+_STRIPPED_TITLES = frozenset({
+    "mr", "mr.", "mrs", "mrs.", "ms", "ms.", "miss", "dr", "dr.", "sir", "professor", "prof.", "the",
+})  # fmt: skip
 _ALIAS_CUE = re.compile(
-    r"^,? ?\(?(?:(?:was|is|who was|who is|often|usually|and) )*(?:(?:also|better|formerly|originally|later|previously|popularly"
-    r"|commonly|simply|sometimes|then|today) )*(?:known (?:simply )?as|called|born|baptised|née|nee|in full|shortened to|spelled|now"
-    r"|whose (?:full|real|birth|maiden|original) name (?:was|is)|whose name is also spelled) (?:simply )?(?:the )?[\"(]?$",
+    r"^,? ?\(?(?:(?:was|is|who was|who is|often|usually|and) )*"
+    r"(?:(?:also|better|formerly|originally|later|previously|popularly|commonly|simply|sometimes|then|today) )*"
+    r"(?:known (?:simply )?as|called|born|baptised|née|nee|in full|shortened to|spelled|now"
+    r"|whose (?:full|real|birth|maiden|original) name (?:was|is)|whose name is also spelled)"
+    r" (?:simply )?(?:the )?[\"(]?$",
     re.IGNORECASE,
 )
 _BRACKET = re.compile(r"^ ?\((?:the |also |or |now |formerly )*$", re.IGNORECASE)
@@ -61,7 +66,7 @@ def plain(name: str) -> list[str]:
 
 
 def same_person(one: Sequence[str], other: Sequence[str], given_names: frozenset[str]) -> bool:
-    """Whether two full names (plain words) can be the same person's: one spells out or leaves out parts of the other."""
+    """Whether two full names (plain words) can be one person's: one spells out or leaves out parts of the other."""
     short, full = sorted((one, other), key=len)
     if len(short) < 2 or not _agree(short[-1], full[-1]) or len(short[-1]) < 3:
         return False
@@ -113,7 +118,7 @@ def _title_label(title: str, named: Sequence[Spot]) -> str:
 
 def _join_stated(named: Sequence[Spot], text: str, by_name: dict[str, Entity]) -> None:
     """Aliases that the text states: the second name is another name of the first."""
-    for first, second in zip(named, named[1:], strict=False):
+    for first, second in pairwise(named):
         gap = text[first.span[1] : second.span[0]] if second.span[0] - first.span[1] < 60 else "."
         gap = gap.replace("\n", " ")
         bracket = _BRACKET.match(gap) and text[second.span[1] : second.span[1] + 1] == ")" and first.label != "LOC"
@@ -147,7 +152,9 @@ def _join_variants(by_name: dict[str, Entity], lex: Lexicon) -> None:
                 if by_name[name] is by_name[other] or not _compatible(by_name[name], by_name[other]):
                     continue
                 label = by_name[other].label if by_name[other].label != "MISC" else by_name[name].label
-                if _same(words[other], words[name], label, lex) or lex.countries.get(name) == lex.countries.get(other, 0):
+                if _same(words[other], words[name], label, lex) or lex.countries.get(name) == lex.countries.get(
+                    other, 0
+                ):
                     _merge(by_name, other, name)
             blocks[key].append(name)
 
@@ -174,21 +181,23 @@ def _same(one: list[str], other: list[str], label: str, lex: Lexicon) -> bool:
 
 
 def _leaves_out(short: list[str], full: list[str]) -> bool:
-    """"Los Alamos Laboratory" for the Los Alamos National Laboratory."""
+    """ "Los Alamos Laboratory" for the Los Alamos National Laboratory."""
     if len(short) < 3 or len(full) != len(short) + 1 or short[:2] != full[:2] or "of" in full:
         return False
     return any(full[:place] + full[place + 1 :] == short for place in range(2, len(full) - 1))
 
 
 def _abbreviates(short: list[str], full: list[str]) -> bool:
-    """"UCL" for University College London, "KWI for Chemistry" for Kaiser Wilhelm Institute for Chemistry."""
+    """ "UCL" for University College London, "KWI for Chemistry" for Kaiser Wilhelm Institute for Chemistry."""
     rest = len(short) - 1
     spelled = [word for word in full[: len(full) - rest] if word not in _SMALL_WORDS]
-    return full[len(full) - rest :] == short[1:] and len(spelled) > 1 and short[0] == "".join(word[0] for word in spelled)
+    return (
+        full[len(full) - rest :] == short[1:] and len(spelled) > 1 and short[0] == "".join(word[0] for word in spelled)
+    )
 
 
 def inverted(words: Sequence[str]) -> tuple[str, ...]:
-    """One form for "University of Leipzig" and "Leipzig University", "Nobel Prize in Physics" and "Physics Nobel Prize"."""
+    """One form for "University of Leipzig" and "Leipzig University", "Prize in Physics" and "Physics Prize"."""
     if len(words) > 2 and words[0] in {"university", "college"} and words[1] == "of":
         return (*words[2:], words[0])
     if "in" in words[2:-1] and words[words.index("in") - 1] in {"prize", "medal", "award"}:

@@ -15,11 +15,13 @@ from kgqa.ids import digest, entity_iri, relation_iri
 from kgqa.text import coreference, mentions, nlp, reader
 from kgqa.text.coreference import Resolver
 from kgqa.text.entities import Entity
+from kgqa.text.fillers import is_of
+from kgqa.text.labels import settle_labels
 from kgqa.text.lexicon import LEXICON, Lexicon, lexicon
 from kgqa.text.mentions import Spot
 from kgqa.text.nlp import Parse
 from kgqa.text.patterns import PATTERNS, load_patterns
-from kgqa.text.relations import Candidate, Matcher, is_of
+from kgqa.text.relations import Candidate, Matcher
 from kgqa.types import Document, Fact, Mention, Passage, Provenance
 
 WINDOW_CHARACTERS = 1_000_000
@@ -85,7 +87,7 @@ class Extractor:
         """Parses a window and finds its names; labels and names agree over all of it."""
         parses = list(nlp.parse(self._nlp, [(passage.span[0], passage.text) for passage in window]))
         spots = [mentions.find_spots(parse, document.text, self._lex) for parse in parses]
-        mentions.settle_labels(list(zip(parses, spots, strict=True)), document.title, self._lex)
+        settle_labels(list(zip(parses, spots, strict=True)), document.title, self._lex)
         names = _known_names(self._nlp, document.title, spots)
         spots = [
             mentions.add_known_names(parse, document.text, found, names)

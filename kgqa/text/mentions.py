@@ -5,20 +5,31 @@ lost fact), and the names that the document uses elsewhere. The longest wins; wi
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spacy.language import Language
 
-from kgqa.text.clauses import introduced
 from kgqa.text.lexicon import Lexicon
-from kgqa.text.names import Chunk, called, chunks, form_label, is_common
+from kgqa.text.names import Chunk, chunks, form_label, is_common
 from kgqa.text.nlp import Parse, readable
 from kgqa.types import Span
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _MONTH = f"({'|'.join(_MONTHS)})"
 _DATES = re.compile(
     rf"\b(?:(?P<d1>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<m1>{_MONTH}),? (?P<y1>\d{{4}})"
@@ -139,11 +150,15 @@ def _names(parse: Parse, lex: Lexicon) -> list[Chunk]:
 
 def _trim(parse: Parse, entity: Chunk) -> Chunk | None:
     start, end, label = entity
-    while start < end and (parse.lower[start] in {"the", "a", "an", "'s"} or parse.pos[start] in {"PUNCT", "SPACE", "NUM"}):
+    while start < end and (
+        parse.lower[start] in {"the", "a", "an", "'s"} or parse.pos[start] in {"PUNCT", "SPACE", "NUM"}
+    ):
         if label == "WORK" and parse.words[start] in {"The", "A", "An"}:
             break
         start += 1
-    while end > start and (parse.words[end - 1] in {"'s", "'"} or parse.pos[end - 1] in _ENDS_NO_NAME or _is_year(parse.words[end - 1])):
+    while end > start and (
+        parse.words[end - 1] in {"'s", "'"} or parse.pos[end - 1] in _ENDS_NO_NAME or _is_year(parse.words[end - 1])
+    ):
         end -= 1
     has_verb = any(parse.pos[token] in {"VERB", "AUX"} and parse.words[token].islower() for token in range(*entity[:2]))
     return (start, end, label) if start < end and not has_verb else None
@@ -198,75 +213,9 @@ def _pro_forms(parse: Parse, text: str, taken: set[int]) -> Iterable[Spot]:
 def _is_relative(parse: Parse, token: int) -> bool:
     """Not a question's "who" nor a conjunction's "that": something stands before it that it can mean."""
     start, _ = parse.sentences[parse.sentence_of[token]]
-    if token == start or parse.pos[token] == "SCONJ" and parse.lower[token] == "that":
+    if token == start or (parse.pos[token] == "SCONJ" and parse.lower[token] == "that"):
         return False
-    return parse.lower[token] != "that" or parse.pos[token] == "PRON" and parse.deps[token] != "mark"
-
-
-_FORM_VOTE, _CONTEXT_VOTE, _NER_VOTE, _SURE_VOTES = 8, 3, 1, 2
-"""A name's own words say surest what it names, then what is said beside it ("X, a school"), then the recogniser."""
-
-
-def settle_labels(paragraphs: Sequence[tuple[Parse, list[Spot]]], title: str, lex: Lexicon) -> None:
-    """One label for one name in a document, by votes (in place; ties by alphabet); doubtful capitals are dropped."""
-    votes: dict[str, Counter[str]] = {}
-    inside: set[str] = set()
-    surnames: set[str] = set()
-    for parse, spots in paragraphs:
-        for spot in spots:
-            if spot.kind == "name":
-                vote = votes.setdefault(spot.text, Counter())
-                form = form_label(spot.text.split(), lex)
-                for label, weight in ((form, _FORM_VOTE), _context_vote(parse, spot, lex), (spot.label, _NER_VOTE)):
-                    vote[label] += weight
-                if form == "PERSON":
-                    surnames.add(spot.text.split()[-1])
-                if spot.start != parse.sentences[spot.sentence][0]:
-                    inside.add(spot.text)
-    concept = title.split()[-1] if " " in title and title.split()[-1].islower() else ""
-    for name, vote in votes.items():
-        if name.lower() == concept:  # "Fission" in the document "Nuclear fission"
-            vote["SCIENCE"] += _FORM_VOTE
-        if name in surnames:
-            vote["PERSON"] += _FORM_VOTE
-        vote.pop("", None)
-        vote.pop("MISC", None)
-    labels = {name: min(vote, key=lambda label: (-vote[label], label)) for name, vote in votes.items() if vote}
-    unsure = {name for name, label in labels.items() if votes[name][label] < _SURE_VOTES}
-    for parse, spots in paragraphs:
-        for spot in spots:
-            if spot.kind == "name":
-                spot.sure = spot.text not in unsure
-                spot.label = labels.get(spot.text, "MISC")
-                if spot.label == "WORK" and spot.start and parse.words[spot.start - 1] in {"The", "A", "An"}:
-                    _widen(parse, spot)
-        spots[:] = [spot for spot in spots if not _doubtful(spot, inside)]
-
-
-def _widen(parse: Parse, spot: Spot) -> None:
-    """A title keeps its article."""
-    spot.start -= 1
-    spot.span = parse.span(spot.start, spot.end)
-    spot.text = f"{parse.words[spot.start]} {spot.text}"
-
-
-def _doubtful(spot: Spot, inside: set[str]) -> bool:
-    """A word that is capitalised only because it begins sentences."""
-    return spot.kind == "name" and spot.label == "MISC" and " " not in spot.text and spot.text not in inside
-
-
-def _context_vote(parse: Parse, spot: Spot, lex: Lexicon) -> tuple[str, int]:
-    """What the words beside a name call it: "the element X", "X, a school", "X was a physicist"; "" if nothing."""
-    before = spot.start - 1
-    if before >= 0 and parse.lower[before] in lex.noun_label and parse.pos[before] == "NOUN":
-        label = lex.noun_label[parse.lower[before]]
-        return label, _FORM_VOTE + 1 if label == "WORK" else _CONTEXT_VOTE  # "her book Madame Curie"
-    label = called(parse, spot.start, spot.end, lex)
-    if not label and before >= 0 and parse.lower[before] == "the" and spot.end - spot.start == 1 and spot.label == "LOC":
-        return "ORG", _NER_VOTE + 1  # "the Sorbonne": towns have no article
-    if label == "PERSON" and introduced(parse, spot.start) in {"in", "at", "near", "to", "from"}:
-        return "", 0  # "born in Ulm, the son of a merchant"
-    return label, _CONTEXT_VOTE
+    return parse.lower[token] != "that" or (parse.pos[token] == "PRON" and parse.deps[token] != "mark")
 
 
 def add_known_names(parse: Parse, text: str, spots: list[Spot], names: dict[tuple[str, ...], str]) -> list[Spot]:
@@ -274,12 +223,21 @@ def add_known_names(parse: Parse, text: str, spots: list[Spot], names: dict[tupl
     by_first: dict[str, list[tuple[str, ...]]] = {}
     for name in sorted(names, key=lambda name: (-len(name), name)):
         by_first.setdefault(name[0], []).append(name)
-    size_at = {token: spot.end - spot.start for spot in spots if spot.kind != "pronoun" for token in range(spot.start, spot.end)}
+    size_at = {
+        token: spot.end - spot.start
+        for spot in spots
+        if spot.kind != "pronoun"
+        for token in range(spot.start, spot.end)
+    }
     added: list[Spot] = []
     token = 0
     while token < len(parse.words):
         match = next(
-            (name for name in by_first.get(parse.words[token], ()) if tuple(parse.words[token : token + len(name)]) == name),
+            (
+                name
+                for name in by_first.get(parse.words[token], ())
+                if tuple(parse.words[token : token + len(name)]) == name
+            ),
             None,
         )
         covered = max((size_at.get(place, 0) for place in range(token, token + len(match or ()))), default=0)

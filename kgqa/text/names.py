@@ -12,10 +12,11 @@ _INITIAL = re.compile(r"^(?:[A-Z]\.)+$|^[A-Z]$")
 _ACRONYM = re.compile(r"^[A-Z]{3,6}$")
 _DESIGNATION = re.compile(r"\w-\d+$")
 _NUMERAL = re.compile(r"^(?:[IVX]+|\d+)$")
-_NOT_NAMES = frozenset(
-    "i january february march april may june july august september october november december monday tuesday wednesday "
-    "thursday friday saturday sunday ph.d. phd".split()
-)
+_NOT_NAMES = frozenset({
+    "i", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "ph.d.",
+    "phd",
+})  # fmt: skip
 _NAME_POS = frozenset({"PROPN", "NOUN", "ADJ", "X"})
 _WORK_STARTS = frozenset({"the", "a", "an", "what", "how", "why", "on", "who", "when", "where", "in"})
 _TITLE_END = 14
@@ -41,7 +42,7 @@ def chunks(parse: Parse, lex: Lexicon) -> list[Chunk]:
 
 
 def _joined_titles(parse: Parse, found: list[Chunk], lex: Lexicon) -> list[Chunk]:
-    """"Physics and Philosophy, a book ...": names that only together are a title."""
+    """ "Physics and Philosophy, a book ...": names that only together are a title."""
     result: list[Chunk] = []
     for start, end, label in found:
         if result and not label and not result[-1][2] and called(parse, start, end, lex) == "WORK":
@@ -72,7 +73,9 @@ def called(parse: Parse, start: int, end: int, lex: Lexicon) -> str:
         return ""
     label = ""
     for token in range(place + 1, min(limit, place + 7)):
-        if parse.pos[token] not in {"NOUN", "ADJ", "ADV", "PROPN", "NUM", "VERB"} or (label and parse.pos[token] != "NOUN"):
+        if parse.pos[token] not in {"NOUN", "ADJ", "ADV", "PROPN", "NUM", "VERB"} or (
+            label and parse.pos[token] != "NOUN"
+        ):
             break
         label = lex.noun_label.get(parse.lower[token], "")
     return label
@@ -81,7 +84,12 @@ def called(parse: Parse, start: int, end: int, lex: Lexicon) -> str:
 def is_common(parse: Parse, token: int, lex: Lexicon) -> bool:
     """Whether a capitalised word names no entity by itself: "English", "Dutchman", "Professor"."""
     word = parse.lower[token]
-    return word in lex.fields or word in lex.demonyms or word in lex.noun_label or (word in lex.concepts and parse.pos[token] != "PROPN")
+    return (
+        word in lex.fields
+        or word in lex.demonyms
+        or word in lex.noun_label
+        or (word in lex.concepts and parse.pos[token] != "PROPN")
+    )
 
 
 def quoted_titles(parse: Parse) -> list[Chunk]:
@@ -187,7 +195,7 @@ def _is_title_cue(parse: Parse, start: int, lex: Lexicon) -> bool:
 
 
 def form_label(words: list[str], lex: Lexicon) -> str:
-    """The label that a name's own words give it: its head noun, a title, a country, initials; "" if they do not tell."""
+    """The label that a name's own words give it: by head noun, title, country, initials; "" if they do not tell."""
     lower = [word.lower() for word in words]
     name = " ".join(words)
     if name in lex.countries:

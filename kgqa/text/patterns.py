@@ -86,11 +86,11 @@ def _relation(entry: dict[str, Any], path: Path) -> Relation:
         raise ConfigError(f"{where} has unknown keys {unknown}; known are {sorted(known)}")
     try:
         name, text, patterns = entry["name"], entry["text"], entry["pattern"]
-        types = [_types(entry[side], where) for side in ("head", "tail")]
+        head, tail = (_types(entry[side], where) for side in ("head", "tail"))
     except KeyError as error:
         raise ConfigError(f"{where} lacks the key {error}") from None
     read = tuple(_pattern(pattern, name, where) for pattern in patterns)
-    return Relation(name, text, *types, bool(entry.get("symmetric", False)), read)
+    return Relation(name, text, head, tail, bool(entry.get("symmetric", False)), read)
 
 
 def _types(text: str, where: str) -> frozenset[str]:
@@ -116,7 +116,8 @@ def _pattern(entry: dict[str, Any], relation: str, where: str) -> Pattern:
         raise ConfigError(f"{where}: confidence={entry['confidence']} is not in (0, 1]")
     return Pattern(
         relation, kind, _triggers(kind, entry[kind]), head, tail, frozenset(entry.get("object", "").split()),
-        bool(entry.get("named", False)), float(entry["confidence"]), entry["example"], tuple(_facts(entry["fact"], where)),
+        bool(entry.get("named", False)), float(entry["confidence"]), entry["example"],
+        tuple(_facts(entry["fact"], where)),
     )  # fmt: skip
 
 
