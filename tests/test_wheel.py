@@ -17,7 +17,12 @@ pytestmark = pytest.mark.slow
 def wheel(tmp_path_factory) -> Path:
     """Built from a copy of what setuptools reads, so that the clone stays clean."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, stdout=(folder / "files").open("wb"))
+    subprocess.run(
+        ["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        stdout=(folder / "files").open("wb"),
+    )
     for name in (folder / "files").read_text().rstrip("\0").split("\0"):
         if (
             name.startswith(("kgqa/", "pipelines/", "conf/", "pyproject", "README", "LICENSE"))
