@@ -26,8 +26,8 @@ class KnowledgeBase:
     def __init__(self, path: Path, state: Generation) -> None:
         self.path = path
         self.state = state
-        self._ledger = Ledger.read(path / "ledger.sqlite", state.number)
-        self._graph = GraphStore.open(path / "graph" / "snapshots" / state.snapshot, read_only=True)
+        self.ledger = Ledger.read(path / "ledger.sqlite", state.number)
+        self.graph = GraphStore.open(path / "graph" / "snapshots" / state.snapshot, read_only=True)
 
     @classmethod
     def open(cls, path: str | Path, *, generation: str | None = None) -> Self:
@@ -49,8 +49,8 @@ class KnowledgeBase:
 
     def close(self) -> None:
         """Lets go of the files; values that were handed out stay good."""
-        self._ledger.close()
-        self._graph.close()
+        self.ledger.close()
+        self.graph.close()
 
     @property
     def generation(self) -> str:
@@ -71,7 +71,7 @@ class KnowledgeBase:
 
     @cached_property
     def _table(self) -> TripleTable:
-        return table_of(self._graph)
+        return table_of(self.graph)
 
     def aliases(self) -> Iterator[tuple[str, str]]:
         """(name, term) for every name that an entity goes by, its text included."""
@@ -79,13 +79,13 @@ class KnowledgeBase:
         named = zip(table.entity_texts, table.entities, strict=True)
         yield from ((text, term) for text, term in named if is_literal(term))
         entities = set(table.entities)
-        for term, _, name, _ in self._graph.scan(graph=NAMES):
+        for term, _, name, _ in self.graph.scan(graph=NAMES):
             if term in entities:
                 yield text_of(name), term
 
     def provenance(self, triples: Sequence[tuple[str, str, str]]) -> list[list[Provenance]]:
         """For each triple its supports, the surest first; an empty list for one that is not in the graph."""
-        return [self._ledger.provenance(triple) for triple in triples]
+        return [self.ledger.provenance(triple) for triple in triples]
 
     def memory(
         self,
@@ -103,8 +103,8 @@ class KnowledgeBase:
 
     def query(self, sparql: str) -> list[tuple[str, ...]]:
         """Rows of terms for a SPARQL query over the named graphs (facts: `GRAPH <urn:kgqa:asserted>`)."""
-        return self._graph.query(sparql)
+        return self.graph.query(sparql)
 
     def dataset(self) -> Dataset:
         """The graphs as an rdflib Dataset."""
-        return self._graph.dataset()
+        return self.graph.dataset()

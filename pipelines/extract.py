@@ -1,4 +1,4 @@
-"""Documents or known facts into a knowledge base: extraction, ledger and graph, in one generation. Vectors come with index.
+"""Documents or known facts into a knowledge base: extraction, ledger and graph in one generation; vectors come with index.
 
 The knowledge base is made when it is not there; otherwise it becomes what the corpus says now, like with expand.
 """

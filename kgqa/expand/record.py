@@ -94,11 +94,11 @@ def _move(ledger: Ledger, wanted: dict[int, int]) -> None:
             old,
         )
     columns = (
-        "doc, head, relation, tail, node_head, node_tail, sentence, start, stop, head_start, head_stop, "
-        "tail_start, tail_stop, extractor, confidence"
+        "doc, head, relation, tail, sentence, start, stop, head_start, head_stop, tail_start, tail_stop, "
+        "extractor, confidence"
     )
     ledger.rows(
-        f"INSERT INTO supports ({columns}, born, died) SELECT {columns}, :generation, {FOREVER} FROM supports "
-        "WHERE id IN (SELECT id FROM moving)"
+        f"INSERT INTO supports ({columns}, node_head, node_tail, born, died) "
+        f"SELECT {columns}, head, tail, :generation, {FOREVER} FROM supports WHERE id IN (SELECT id FROM moving)"
     )
     ledger.rows("UPDATE supports SET died = :generation WHERE id IN (SELECT id FROM moving)")

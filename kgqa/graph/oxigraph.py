@@ -122,7 +122,6 @@ class GraphStore:
         """Makes `folder` a hard-link copy that readers can open; what an unfinished run left there is replaced."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self.native.flush()
         self.native.backup(str(folder))
 
 

@@ -1,0 +1,84 @@
+"""A writer that is really killed loses only its own delta: readers have the old generation or the new one, whole."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kgqa.expand.apply import expand
+from kgqa.expand.plan import Corpus
+from tests.expand.toy import ToyExtractor, build, dump, fast_folder, settings, write_corpus
+
+ROOT = Path(__file__).parents[2]
+OLD = {"a.md": "First\n\nA knows B\nB likes C\n", "b.md": "Second\n\nA knows B\nC knows D\n", "k.tsv": "X\tknows\tA\n"}
+NEW = {"a.md": "First\n\nA knows B\nA likes E\n", "c.md": "Third\n\nD = A\n", "d.md": "Fourth\n\nE knows F\n"}
+
+
+def run_killed(kb: Path, corpus: Path, last: int) -> tuple[int, str]:
+    """(exit status, number of boundaries passed if it was not killed)."""
+    command = [sys.executable, "-m", "tests.expand.killed", str(kb), str(corpus), str(last)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode, done.stdout
+
+
+def check(number: int | None, folder: Path, place: str) -> None:
+    """Kills an expansion at a boundary, looks at what is left, and lets the next run finish."""
+    kb, corpus = folder / f"kb-{place}", folder / "corpus"
+    shutil.copytree(folder / "before", kb)
+    status, passed = run_killed(kb, corpus, -1 if number is None else number)
+    assert status == -signal.SIGKILL, f"only {passed} boundaries"
+    states = [dump(folder / "before"), dump(folder / "after")]
+    assert dump(kb) in states
+    extractor = ToyExtractor()
+    expand(kb, Corpus(corpus), settings(extractor=extractor))
+    assert dump(kb) == states[1]
+    assert not list((kb / "extract").glob("*.partial"))
+    names = {path.name for path in kb.rglob("*") if path.name.startswith(".")}
+    assert not names, "temporary files are left"
+
+
+@pytest.fixture(scope="module")
+def folder():  # type: ignore[no-untyped-def]
+    with fast_folder() as name:
+        folder = Path(name)
+        build(folder / "before", folder / "corpus", OLD)
+        shutil.copytree(folder / "before", folder / "after")
+        write_corpus(folder / "corpus", NEW)
+        expand(folder / "after", Corpus(folder / "corpus"), settings())
+        yield folder
+
+
+def test_the_program_passes_many_boundaries_when_it_lives(folder: Path) -> None:
+    shutil.copytree(folder / "before", folder / "kb-lives")
+    status, passed = run_killed(folder / "kb-lives", folder / "corpus", 10**6)
+    assert status == 0
+    assert int(passed) > 60
+    assert dump(folder / "kb-lives") == dump(folder / "after")
+
+
+@pytest.mark.parametrize("number", random.Random(2).sample(range(60), 6))
+def test_killed_at_a_boundary(folder: Path, number: int) -> None:
+    check(number, folder, f"at-{number}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(60))
+def test_killed_at_every_boundary(folder: Path, number: int) -> None:
+    check(number, folder, f"every-{number}")
+
+
+def test_what_was_extracted_before_the_kill_is_not_extracted_again(tmp_path: Path) -> None:
+    kb = tmp_path / "kb"
+    corpus = write_corpus(tmp_path / "corpus", {f"{name}.md": f"{name}\n\n{name} knows Z\n" for name in "ABCD"})
+    status, _ = run_killed(kb, corpus.path, 12)
+    extractor = ToyExtractor()
+    expand(kb, corpus, settings(extractor=extractor))
+    assert status == -signal.SIGKILL
+    assert 0 < len(extractor.read) < 4
