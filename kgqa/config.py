@@ -240,6 +240,8 @@ def _open(default: object) -> bool:
 
 
 def _fits(value: object, default: object) -> bool:
+    if default == MISSING:
+        return isinstance(value, str | list)  # a path, or several
     if isinstance(default, float):
         return isinstance(value, int | float) and not isinstance(value, bool)
     return type(value) is type(default)
