@@ -78,7 +78,7 @@ def measure(num: int, options: IndexOptions) -> list[str]:
         folder, exact = Path(name), IndexOptions("flat")
         build, refs = timed(lambda: delta(folder, MemoryRefs(WIDTH, "b"), 1, np.arange(num), vectors, options))
         peak = (peak_bytes() - before) / vectors.nbytes
-        del vectors
+        vectors = vectors[:0]
         more = sample(CHANGED, 2, num_centres)
         add, added = timed(lambda: delta(folder, refs, 2, np.arange(num, num + CHANGED), more, options))
         gone = np.random.default_rng(3).choice(num, CHANGED, replace=False)

@@ -30,8 +30,8 @@ Rows = NDArray[np.int64]
 Find = Callable[[Vectors, int], tuple[Vectors, Rows]]
 """queries [B, W], m -> scores [B, m] best first and rows [B, m], -1 where nothing was found."""
 
-BLOCK = 65_536
-"""Rows that are read, written and added at a time: 100 MB at width 384."""
+BLOCK = 16_384
+"""Rows that are read, written and added at a time: 25 MB at width 384."""
 _SPARE = 32
 """Rows fetched beyond k when some are dead. Dead rows come in clusters (one document's facts), hence more than one."""
 _GPU_MAX_K = 2048

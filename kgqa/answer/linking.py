@@ -1,0 +1,230 @@
+"""Which entities a question is about: its topics, found by their names, each with the entities it may stand for.
+
+In order: names as they stand, normalised names, names with one typo, and last, for capitalised or quoted words that
+nothing else explains, the nearest entity vectors of the long-term memory. What nothing explains is returned as a topic
+without candidates: a question about somebody who is not in the graph is not answered about somebody else.
+
+Matches compete by weight (see `kgqa.answer.spans`). Those below `SURE` ("fall", though a film is called Fall) are taken
+only when there is nothing better and their case agrees.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+
+from rapidfuzz.distance import OSA
+
+from kgqa.answer.common import common_stems, commonness
+from kgqa.answer.names import NameTable, key_of, tokenise
+from kgqa.answer.spans import (
+    EXACT,
+    SURE,
+    TYPO,
+    Match,
+    Run,
+    Word,
+    edge_cost,
+    explained,
+    find_runs,
+    heaviest,
+    is_part,
+    uncovered,
+    weigh,
+    widened,
+    with_neighbours,
+    words_of,
+)
+from kgqa.errors import StoreError
+from kgqa.memory.embedder import Embedder
+from kgqa.memory.long_term import LongTermMemory
+from kgqa.types import Candidate, Question, Topic
+
+_SLIP, _OTHER_CASE, _OTHER_FORM = 0.2, 0.1, 0.002
+"""How likely a name is meant, for each letter that is written otherwise; at least, if case alone differs; at all."""
+_NEIGHBOURS = 5
+_MOST_TOKENS = 8  # longer names are looked for as they stand, not with a typo
+_LONG_WORD = 5  # a word as long as this that is in no name may be one with a typo, without a capital too
+
+
+class EntityLinker:
+    """Finds the topics of questions. Holds the table of names; the memory, if any, stays the caller's."""
+
+    def __init__(
+        self,
+        names: NameTable,
+        *,
+        memory: LongTermMemory | None = None,
+        embedder: Embedder | None = None,
+        relation_texts: Sequence[str] = (),
+        min_similarity: float = 0.8,
+    ) -> None:
+        """Use `from_aliases`. Raises StoreError when the memory's vectors are another embedder's."""
+        if memory is not None and embedder is not None and len(memory) and memory.refs.embedder != embedder.name:
+            raise StoreError(
+                f"{memory.directory} was indexed with embedder {memory.refs.embedder!r}, given is {embedder.name!r}; "
+                "choose that embedder, or run pipelines/index.py"
+            )
+        self.names = names
+        self._memory = memory if memory is not None and len(memory) else None
+        self._embedder = embedder
+        self._telling = lru_cache(1 << 16)(partial(commonness, stems=common_stems(list(relation_texts))))
+        self._min_similarity = min_similarity
+
+    @classmethod
+    def from_aliases(
+        cls,
+        aliases: Iterable[tuple[str, str]],
+        *,
+        memory: LongTermMemory | None = None,
+        embedder: Embedder | None = None,
+        relation_texts: Sequence[str] = (),
+        min_similarity: float = 0.8,
+    ) -> "EntityLinker":
+        """aliases: (name, term) pairs. memory: entity vectors; with its embedder it serves what no name explains.
+
+        relation_texts: what the graph's relations are called; their words are not taken for names lightly.
+        min_similarity: cosine below which the nearest vector is not believed.
+        """
+        return cls(
+            NameTable(aliases),
+            memory=memory,
+            embedder=embedder,
+            relation_texts=relation_texts,
+            min_similarity=min_similarity,
+        )
+
+    def link(self, questions: Sequence[Question]) -> list[Question]:
+        """The questions with their topics in the order of the text, each with its candidates, best first.
+
+        Given topics are only resolved, and those that come with candidates stay as they are.
+        """
+        found = [self._given(question) if question.topics else self._search(question.text) for question in questions]
+        topics = self._by_vectors([topic for group in found for topic in group])
+        filled = iter(topics)
+        return [
+            replace(question, topics=tuple(next(filled) for _ in group))
+            for question, group in zip(questions, found, strict=True)
+        ]
+
+    def _given(self, question: Question) -> list[Topic]:
+        return [
+            topic if topic.candidates else replace(topic, candidates=self._resolve(topic.text))
+            for topic in question.topics
+        ]
+
+    def _resolve(self, text: str) -> tuple[Candidate, ...]:
+        """The entities that a whole text names, exactly, normalised, or with one typo."""
+        keys = [key_of(text)]
+        if keys[0] not in self.names:
+            keys = self.names.typo_keys([token.norm for token in tokenise(text) if token.norm != "the"])
+        return self._candidates(text, keys)
+
+    def _candidates(self, surface: str, keys: Sequence[str]) -> tuple[Candidate, ...]:
+        """All entities under some keys, with probabilities by how their names agree with what is written."""
+        weights: dict[str, tuple[float, str]] = {}
+        for key in keys:
+            for name, term in self.names.named(key):
+                weights[term] = max(weights.get(term, (0.0, "")), (_agreement(surface, name), name))
+        total = sum(weight for weight, _ in weights.values())
+        ranked = sorted(weights.items(), key=lambda item: (-item[1][0], item[0]))
+        return tuple(Candidate(name, term, weight / total) for term, (weight, name) in ranked)
+
+    def _search(self, text: str) -> list[Topic]:
+        """The topics of a question that gives none."""
+        words = words_of(text, self._telling)
+        chosen = heaviest(self._exact_matches(text, words))
+        runs = find_runs(text, words)
+        unclear = [run for run in runs if not explained(words, run, chosen)]
+        if unclear or not any(match.weight >= SURE for match in chosen):
+            typos = (match for run in unclear or [(0, len(words))] for match in self._typo_matches(text, words, run))
+            chosen = heaviest([*chosen, *typos])
+            chosen = [match for match in chosen if not (match.typo and is_part(words, match, chosen))]
+        sure = [match for match in chosen if match.weight >= SURE]
+        topics = [self._topic(text, match) for match in sure] + _unknown(text, words, runs, sure)
+        if not topics:
+            topics = [self._topic(text, match) for match in chosen if match.exact or match.last - match.first > 1][:1]
+            topics = topics or self._signs(text)
+        return sorted(topics, key=lambda topic: topic.span)
+
+    def _topic(self, text: str, match: Match) -> Topic:
+        surface = text[slice(*match.span)]
+        return Topic(surface, match.span, self._candidates(surface, match.keys))
+
+    def _signs(self, text: str) -> list[Topic]:
+        """A name without letters, standing alone: the film called $."""
+        found = (match for match in re.finditer(r"\S+", text) if not tokenise(match.group()))
+        topics = (Topic(m.group(), m.span(), self._candidates(m.group(), [m.group()])) for m in found)
+        return [topic for topic in topics if topic.candidates][:1]
+
+    def _exact_matches(self, text: str, words: Sequence[Word]) -> Iterator[Match]:
+        """Every stretch of the question that is a name once normalised; "the" counts for nothing."""
+        places = [place for place, word in enumerate(words) if word.token.norm != "the"]
+        norms = [words[place].token.norm for place in places]
+        for start, norm in enumerate(norms):
+            for length in range(min(self.names.longest_from(norm), len(norms) - start), 0, -1):
+                key = " ".join(norms[start : start + length])
+                if key in self.names:
+                    yield self._match(text, words, places[start], places[start + length - 1] + 1, key)
+
+    def _typo_matches(self, text: str, words: Sequence[Word], region: Run) -> Iterator[Match]:
+        """Stretches of a region, which may reach one word beyond it, that are a name but for one typo."""
+        first, last = with_neighbours(words, region)
+        places = [place for place in range(first, last) if words[place].token.norm != "the"]
+        for start, begin in enumerate(places):
+            for end in places[start : start + _MOST_TOKENS]:
+                part = [words[place] for place in places if begin <= place <= end]
+                telling = any(not word.common or (word.upper and begin < end) for word in part)
+                if begin < region[1] and region[0] <= end and telling:
+                    keys = self.names.typo_keys([word.token.norm for word in part])
+                    if keys:
+                        yield self._typo_match(text, words, begin, end + 1, keys)
+
+    def _match(self, text: str, words: Sequence[Word], first: int, last: int, key: str) -> Match:
+        """Tokens [first, last) as a name, with a "the" or punctuation at its ends that the name has as well."""
+        names = [name for name, _ in self.names.named(key)]
+        span = widened(text, (words[first].token.start, words[last - 1].token.end), names)
+        exact = text[slice(*span)] in names
+        weight = weigh(words[first:last]) + (EXACT if exact else -edge_cost(words, first, last))
+        return Match(first, last, weight, exact, span, (key,))
+
+    def _typo_match(self, text: str, words: Sequence[Word], first: int, last: int, keys: Sequence[str]) -> Match:
+        article = first > 0 and words[first - 1].token.norm == "the" and words[first - 1].upper
+        span = words[first - article].token.start, words[last - 1].token.end
+        norm = words[first].token.norm
+        known = last - first > 1 or norm in self.names.vocabulary or len(norm) < _LONG_WORD
+        weight = weigh(words[first:last]) - known * TYPO - edge_cost(words, first, last)
+        return Match(first, last, weight, False, span, tuple(keys), typo=True)
+
+    def _by_vectors(self, topics: list[Topic]) -> list[Topic]:
+        """Topics without candidates get those whose vectors are near enough; all of them in one call of the encoder."""
+        missing = [place for place, topic in enumerate(topics) if not topic.candidates]
+        if not missing or self._memory is None or self._embedder is None:
+            return topics
+        queries = self._embedder.embed([topics[place].text for place in missing])
+        scores, ids = self._memory.search(queries, _NEIGHBOURS)
+        filled = list(topics)
+        for place, row_scores, row_ids in zip(missing, scores.tolist(), ids, strict=True):
+            near = [score for score in row_scores if score >= self._min_similarity]
+            items = self._memory.items(row_ids[: len(near)])
+            candidates = [
+                Candidate(text, term, score / sum(near)) for (term, text), score in zip(items, near, strict=True)
+            ]
+            filled[place] = replace(topics[place], candidates=tuple(candidates))
+        return filled
+
+
+def _agreement(surface: str, name: str) -> float:
+    """How likely a name is meant, up to a factor, by how it agrees with what is written."""
+    if name == surface:
+        return 1.0
+    at_least = _OTHER_CASE if name.casefold() == surface.casefold() else _OTHER_FORM
+    return max(at_least, _SLIP ** OSA.distance(surface, name))
+
+
+def _unknown(text: str, words: Sequence[Word], runs: Sequence[Run], sure: Sequence[Match]) -> list[Topic]:
+    """What remains of the runs beside the matches, as topics without candidates."""
+    covered = {place for match in sure for place in range(match.first, match.last)}
+    left = [part for run in runs for part in uncovered(words, run, covered)]
+    spans = [(words[first].token.start, words[last - 1].token.end) for first, last in left]
+    return [Topic(text[slice(*span)], span) for span in spans]
