@@ -41,7 +41,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     questions = read_questions(Path(cfg.questions), format=cfg.qa.format, strict=cfg.strict)
     with KnowledgeBase.open(cfg.kb) as kb:
         answerer = Answerer.open(
-            kb, Path(cfg.checkpoint), batch_size=cfg.answer.batch_size, max_paths=cfg.answer.max_paths
+            kb, cfg.checkpoint, batch_size=cfg.answer.batch_size, max_paths=cfg.answer.max_paths, device=cfg.device
         )
         summary = answer_batch(answerer, questions, out)
         generation = kb.generation

@@ -70,7 +70,7 @@ def test_a_key_of_any_swept_option_is_known():
 
 
 def test_null_only_where_the_default_is_null():
-    check_overrides([*GOOD, "qa=files", "qa.dev=null"], needs=NEEDS)
+    check_overrides([*GOOD, "qa=files", "qa.dev=null", "qa.train=[a.txt,b.txt]"], needs=NEEDS)
     assert "seed=null: a whole number is wanted" in errors_of(*GOOD, "seed=null")
 
 

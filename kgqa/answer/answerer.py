@@ -27,13 +27,13 @@ class Links(Protocol):
     def link(self, questions: Sequence[Question]) -> list[Question]: ...
 
 
-def open_linker(kb: KnowledgeBase) -> EntityLinker:
-    """The linker for the names of a knowledge base; its vectors serve too where it was indexed."""
+def open_linker(kb: KnowledgeBase, *, device: str = "auto") -> EntityLinker:
+    """The linker for the names of a knowledge base; where it was indexed its vectors serve too, on `device`."""
     indexed = kb.embedder_name is not None
     return EntityLinker.from_aliases(
         kb.aliases(),
-        memory=kb.memory("entity") if indexed else None,
-        embedder=load_embedder(kb.embedder_name) if kb.embedder_name else None,
+        memory=kb.memory("entity", device=device) if indexed else None,
+        embedder=load_embedder(kb.embedder_name, device=device) if kb.embedder_name else None,
         relation_texts=kb.triples().relation_texts,
     )
 
@@ -53,15 +53,22 @@ class Answerer:
 
     @classmethod
     def open(
-        cls, kb: KnowledgeBase, checkpoint: str | Path, *, batch_size: int = 256, max_paths: int = 10
+        cls,
+        kb: KnowledgeBase,
+        checkpoint: str | Path,
+        *,
+        batch_size: int = 256,
+        max_paths: int = 10,
+        device: str = "auto",
     ) -> "Answerer":
         """The reasoner of a checkpoint over a knowledge base, with the linker for its names.
 
-        `max_paths`: how many of a question's answers come with their evidence. Raises ModelError where the checkpoint
-        cannot be loaded, or where the vectors were made by an embedder that is not installed.
+        `max_paths`: how many of a question's answers come with their evidence; `device`: of the linker's encoder and
+        search, auto | cpu | cuda:N. Raises ModelError where the checkpoint cannot be loaded, or where the vectors were
+        made by an embedder that is not installed.
         """
         predictor = Predictor.load(Path(checkpoint), kb, max_paths=max_paths)
-        return cls(kb, predictor, open_linker(kb), batch_size=batch_size)
+        return cls(kb, predictor, open_linker(kb, device=device), batch_size=batch_size)
 
     @cached_property
     def _names(self) -> dict[str, set[str]]:
