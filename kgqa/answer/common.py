@@ -40,6 +40,7 @@ whether which whichever while who whoever whole whom whose why wife will win wis
 won wonder word work world would write writer written wrote year yes yet you young your yours actor actress author
 award birthplace capital cinema director discover discovery docent documentary episode nationality novel producer
 screenwriter sibling song speech tag theme university workplace
+president professor doctor dr sir lord lady king queen saint st mr mrs ms
 s t d m ll re ve
 """
 

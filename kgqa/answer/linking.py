@@ -134,12 +134,12 @@ class EntityLinker:
         """The topics of a question that gives none."""
         words = words_of(text, self._telling)
         chosen = heaviest(self._exact_matches(text, words))
-        runs = find_runs(text, words)
+        runs = find_runs(words)
         unclear = [run for run in runs if not explained(words, run, chosen)]
         if unclear or not any(match.weight >= SURE for match in chosen):
             typos = (match for run in unclear or [(0, len(words))] for match in self._typo_matches(text, words, run))
             chosen = heaviest([*chosen, *typos])
-            chosen = [match for match in chosen if not (match.typo and is_part(words, match, chosen))]
+            chosen = [match for match in chosen if not (_is_doubtful(match) and is_part(words, match, chosen))]
         sure = [match for match in chosen if match.weight >= SURE]
         topics = [self._topic(text, match) for match in sure] + _unknown(text, words, runs, sure)
         if not topics:
@@ -220,6 +220,11 @@ def _agreement(surface: str, name: str) -> float:
         return 1.0
     at_least = _OTHER_CASE if name.casefold() == surface.casefold() else _OTHER_FORM
     return max(at_least, _SLIP ** OSA.distance(surface, name))
+
+
+def _is_doubtful(match: Match) -> bool:
+    """One word of a longer name, or a typo: not believed when the rest of the name is not there."""
+    return match.typo or match.last - match.first == 1
 
 
 def _unknown(text: str, words: Sequence[Word], runs: Sequence[Run], sure: Sequence[Match]) -> list[Topic]:

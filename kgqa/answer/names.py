@@ -146,4 +146,8 @@ class NameTable:
     def typo_keys(self, norms: Sequence[str]) -> list[str]:
         """The names, as keys, that `norms` is with one typo; sorted."""
         keys = {" ".join(token for token in variant if token != _THE) for variant in self.variants(norms)}
-        return sorted(key for key in keys if key in self._groups and len(key) >= _SHORTEST_NAME)
+        known = sorted(key for key in keys if key in self._groups and len(key) >= _SHORTEST_NAME)
+        if len(norms) > 1:
+            return known
+        # A letter more or less at the end of a single word is another word: German, Germany; atom, atoms.
+        return [key for key in known if not key.startswith(norms[0]) and not norms[0].startswith(key)]

@@ -54,7 +54,7 @@ class Word:
     telling: float
     """1, or less for a common word; 0 for "the"."""
     upper: bool
-    """Has a capital or a digit, or a letter that knows no case."""
+    """Has a capital or a digit, or a letter that knows no case, or stands in quotes."""
     capital: bool
     """The same, not because a sentence begins, and not "the"."""
 
@@ -65,11 +65,13 @@ class Word:
 
 def words_of(text: str, telling: Callable[[str], float]) -> list[Word]:
     """The words of a text; `telling` says of a normalised word how much it tells."""
+    quoted = [match.span(1) for match in _QUOTED.finditer(text)]
     words: list[Word] = []
     for token in tokenise(text):
-        upper = not text[token.start : token.end].islower()
-        starts = not words or _sentence_ends(text, words[-1].token, token)
         article = token.norm == "the"
+        inside = any(begin <= token.start < end for begin, end in quoted)
+        upper = inside or not text[token.start : token.end].islower()
+        starts = not inside and (not words or _sentence_ends(text, words[-1].token, token))
         weight = 0.0 if article else telling(token.norm)
         words.append(Word(token, weight, upper=upper, capital=upper and not starts and not article))
     return words
@@ -115,29 +117,24 @@ def _sentence_ends(text: str, before: Token, after: Token) -> bool:
     return not abbreviated and any(mark in text[before.end : after.start] for mark in ".?!")
 
 
-def find_runs(text: str, words: Sequence[Word]) -> list[Run]:
-    """Stretches [first, last) that look like names: in quotes, or capitalised words and what joins them."""
-    quoted = [match.span(1) for match in _QUOTED.finditer(text)]
-    inside = [any(begin <= word.token.start < end for begin, end in quoted) for word in words]
+def find_runs(words: Sequence[Word]) -> list[Run]:
+    """Stretches [first, last) that look like names: words with capitals or in quotes, and what joins them."""
     runs: list[Run] = []
     for place, word in enumerate(words):
-        named = inside[place] or (word.upper and not word.token.norm.isdigit())
-        if not named:
+        if not word.upper or word.token.norm.isdigit():
             continue
-        if runs and _joined(words, inside, range(runs[-1][1], place)):
+        if runs and _joined(words[runs[-1][1] : place]):
             runs[-1] = runs[-1][0], place + 1
         else:
             runs.append((place, place + 1))
     trimmed = [_trimmed(words, run) for run in runs]
-    return [run for run in trimmed if any(words[place].capital or inside[place] for place in range(*run))]
+    return [run for run in trimmed if any(word.capital for word in words[slice(*run)])]
 
 
-def _joined(words: Sequence[Word], inside: Sequence[bool], between: range) -> bool:
+def _joined(between: Sequence[Word]) -> bool:
     """Whether what stands between two capitals may be part of one name; one word may be a capital that was mistyped."""
-    strange = [
-        p for p in between if not (inside[p] or words[p].token.norm in _JOINING or words[p].token.norm.isdigit())
-    ]
-    return len(strange) <= 1 and not any(words[place].common for place in strange)
+    strange = [word for word in between if not (word.token.norm in _JOINING or word.token.norm.isdigit())]
+    return len(strange) <= 1 and not any(word.common for word in strange)
 
 
 def with_neighbours(words: Sequence[Word], run: Run) -> Run:
@@ -173,10 +170,15 @@ def explained(words: Sequence[Word], run: Run, matches: Sequence[Match]) -> bool
 
 
 def is_part(words: Sequence[Word], match: Match, matches: Sequence[Match]) -> bool:
-    """Whether a word right beside a match has a capital, tells something, and is in no match: then more was meant."""
+    """Whether a word right beside a match must be part of a name and is in no match: then more was meant."""
     covered = {place for other in matches for place in range(other.first, other.last)}
     beside = [place for place in (match.first - 1, match.last) if 0 <= place < len(words) and place not in covered]
-    return any(words[place].capital and not words[place].common for place in beside)
+    return any(_names(words[place]) for place in beside)
+
+
+def _names(word: Word) -> bool:
+    """Whether a word must be part of a name: a capital, and not a common word."""
+    return word.capital and not word.common
 
 
 def uncovered(words: Sequence[Word], run: Run, covered: set[int]) -> Iterator[Run]:
@@ -188,7 +190,7 @@ def uncovered(words: Sequence[Word], run: Run, covered: set[int]) -> Iterator[Ru
             inner.pop(0)
         while inner and words[inner[-1]].token.norm in _JOINING:
             inner.pop()
-        if is_covered or all(words[place].common for place in inner):
+        if is_covered or not any(_names(words[place]) for place in inner):
             continue
         parted_before = stretch[0] == run[0] or inner[0] > stretch[0]
         parted_after = stretch[-1] + 1 == run[1] or inner[-1] < stretch[-1]

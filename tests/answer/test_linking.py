@@ -156,7 +156,14 @@ def test_who_is_not_known_is_returned_without_candidates(linker):
         ("Peter Fonda", ["Peter Fonda"]),
     ]
     assert link(linker, 'who wrote "zork blurb"') == [("zork blurb", [])]
+    assert link(linker, "who wrote The Zork Fonda Blurb") == [("Zork Fonda Blurb", [])]
+    assert link(linker, "Which alumni of London studied in York?") == [("London", ["London"]), ("York", ["York"])]
     assert link(linker, "Where should I go?") == []
+
+
+def test_a_longer_or_shorter_word_is_another_word(linker):
+    """`Londons` and `Drams` are not typos of names: with one letter more at its end a word is inflected."""
+    assert [names for _, names in link(linker, "who liked Londons or Poloniums")] == [[]]
 
 
 def test_given_topics_are_resolved_and_nothing_else_is_searched_for(linker):
