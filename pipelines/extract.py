@@ -1,4 +1,4 @@
-"""Documents or known facts into a knowledge base: extraction, ledger and graph in one generation; vectors come with index.
+"""Documents or known facts into a knowledge base: its graph and ledger, in one generation. Index adds vectors.
 
 The knowledge base is made when it is not there; otherwise it becomes what the corpus says now, like with expand.
 """

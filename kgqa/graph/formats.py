@@ -7,6 +7,7 @@ contexts and external XML entities are refused by the parser. Blank nodes get IR
 
 import gzip
 import logging
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 
 SUPPORT = "urn:kgqa:support:"
 """IRIs of provenance nodes; they and document IRIs are ours alone, so facts about them are passed over."""
+
+_ENTITY = re.compile(rb"<!ENTITY\b")
+# An abbreviation of a namespace, as ontology editors write it.
+_PLAIN_ENTITY = re.compile(rb"<!ENTITY\s+[\w.-]+\s+(?:\"[^\"&%<]{0,200}\"|'[^'&%<]{0,200}')\s*>")
 
 _SKOS = "http://www.w3.org/2004/02/skos/core#"
 _PREFERRED = frozenset({"http://www.w3.org/2000/01/rdf-schema#label", _SKOS + "prefLabel"})
@@ -125,10 +130,13 @@ class FactReader(Iterator[Fact]):
             return numbers.setdefault(node, f"b{len(numbers)}")
 
         with closing(_open(self.path)) as file:
-            try:
-                quads = list(ox.parse(file, form, base_iri=DOCUMENT + "base/"))
-            except (SyntaxError, ValueError) as error:
-                raise InputError(f"{self.path} cannot be parsed, nothing of it is read: {error}; mend it") from error
+            data = file.read()
+        if form == ox.RdfFormat.RDF_XML and (reason := _unsafe_xml(data)):
+            raise InputError(f"{self.path} is not read: {reason}")
+        try:
+            quads = list(ox.parse(data, form, base_iri=DOCUMENT + "base/"))
+        except (SyntaxError, ValueError) as error:
+            raise InputError(f"{self.path} cannot be parsed, nothing of it is read: {error}; mend it") from error
         for quad in quads:
             yield from self._fact(quad, 0, by_order)
 
@@ -193,6 +201,18 @@ def fact_suffix(path: Path) -> str:
 
 def _open(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _unsafe_xml(data: bytes) -> str:
+    """Why a document type's entities could fill the memory, since the parser expands them all; "" if not."""
+    if b"\0" in data:
+        return "it is binary or not UTF-8; save it as UTF-8"
+    declared, harmless = len(_ENTITY.findall(data)), len(_PLAIN_ENTITY.findall(data))
+    return (
+        ""
+        if declared == harmless
+        else "it declares XML entities within entities, or long or external ones; expand them"
+    )
 
 
 def _label_of_node(node: ox.BlankNode) -> str:

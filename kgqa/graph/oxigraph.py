@@ -100,7 +100,7 @@ class GraphStore:
         return next(self.scan(head, relation, tail, graph=graph), None) is not None
 
     def query(self, sparql: str) -> list[tuple[str, ...]]:
-        """Rows of terms of a SELECT in the order of its variables ("" where unbound), one row ("true", "false") of an ASK.
+        """Rows of terms of a SELECT, in its variables' order ("" where unbound); of an ASK one row, "true" or "false".
 
         Name every graph: a query over the default graph finds nothing here. Raises InputError for what does not parse.
         """

@@ -1,4 +1,4 @@
-"""Run as a program: expands a toy knowledge base and dies by SIGKILL at the n-th step boundary, or writes how many there are.
+"""Run as a program: expands a toy knowledge base and dies by SIGKILL at the n-th step boundary, or says how many.
 
 python killed.py KB CORPUS N
 """

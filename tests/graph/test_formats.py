@@ -1,0 +1,128 @@
+"""Every format of known facts gives the same facts; what is malformed is named and the rest kept."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from kgqa.errors import InputError
+from kgqa.graph.formats import FACT_SUFFIXES, FactReader, read_facts
+from kgqa.ids import entity_iri, relation_iri
+
+RDF = {
+    "f.nt": '<urn:a> <urn:p> <urn:b> .\n<urn:a> <urn:q> "01"^^<http://www.w3.org/2001/XMLSchema#integer> .\n',
+    "f.nq": '<urn:a> <urn:p> <urn:b> <urn:g> .\n<urn:a> <urn:q> "1"^^<http://www.w3.org/2001/XMLSchema#integer> .\n',
+    "f.ttl": "<urn:a> <urn:p> <urn:b> ; <urn:q> 1 .",
+    "f.rdf": '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:u="urn:"><rdf:Description '
+    'rdf:about="urn:a"><u:p rdf:resource="urn:b"/><u:q rdf:datatype="http://www.w3.org/2001/XMLSchema#integer">1</u:q>'
+    "</rdf:Description></rdf:RDF>",
+    "f.jsonld": '{"@id": "urn:a", "urn:p": {"@id": "urn:b"}, "urn:q": 1}',
+}
+ONE = '"1"^^<http://www.w3.org/2001/XMLSchema#integer>'
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    data = text.encode() if isinstance(text, str) else text
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def triples(reader: FactReader) -> set[tuple[str, str, str]]:
+    return {fact.triple for fact in reader}
+
+
+@pytest.mark.parametrize("packed", ["", ".gz"])
+@pytest.mark.parametrize("name", RDF)
+def test_rdf_formats_agree(tmp_path: Path, name: str, packed: str) -> None:
+    path = write(tmp_path / (name + packed), RDF[name])
+    assert triples(read_facts(path, "d")) == {("urn:a", "urn:p", "urn:b"), ("urn:a", "urn:q", ONE)}
+
+
+@pytest.mark.parametrize(("name", "mark"), [("f.txt", "|"), ("f.tsv", "\t"), ("f.txt.gz", "|"), ("fb15k.txt", "\t")])
+def test_tables_keep_names_as_they_are(tmp_path: Path, name: str, mark: str) -> None:
+    path = write(tmp_path / name, mark.join(["[REC] 50% É", "directed_by", "jaume Balagueró"]) + "\r\n\n")
+    (fact,) = read_facts(path, "d")
+    assert fact.triple == (entity_iri("[REC] 50% É"), relation_iri("directed_by"), entity_iri("jaume Balagueró"))
+    assert (fact.head_text, fact.relation_text, fact.tail_text) == ("[REC] 50% É", "directed by", "jaume Balagueró")
+    assert fact.provenance.span == (0, 1)
+
+
+MALFORMED = b"A|r|B\nonly two|fields\nA||B\n\xff|r|B\nC|r|\x00\nC|r|D\n"
+
+
+def test_malformed_lines_are_named_and_the_rest_kept(tmp_path: Path) -> None:
+    reader = read_facts(write(tmp_path / "f.txt", MALFORMED), "d")
+    assert [fact.provenance.span[1] for fact in reader] == [1, 6]
+    assert [skipped.line for skipped in reader.skipped] == [2, 3, 4, 5]
+
+
+def test_strict_refuses_the_first(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"f\.txt line 2: 2 fields.*strict=false"):
+        list(read_facts(write(tmp_path / "f.txt", MALFORMED), "d", strict=True))
+
+
+def test_malformed_triples_are_named_and_the_rest_kept(tmp_path: Path) -> None:
+    text = "<urn:a> <urn:p> <urn:b> .\n# a comment\nnonsense\n<urn:a> <urn:p> <<( <urn:a> <urn:b> <urn:c> )>> .\n"
+    reader = read_facts(write(tmp_path / "f.nt", text + "<urn:a> <urn:p> <urn:c> .\n"), "d")
+    assert [fact.provenance.span for fact in reader] == [(0, 1), (4, 5)]
+    assert [skipped.line for skipped in reader.skipped] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("f.ttl", "<urn:a> <urn:p> <urn:b> . <urn:a> oops"),
+        ("f.jsonld", '{"@context": "https://example.org/remote", "@id": "urn:a", "p": 1}'),
+        ("f.txt.gz", b""),
+    ],
+)
+def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path, name: str, text: str | bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if name == "f.txt.gz":
+        path.write_bytes(gzip.compress(b"A|r|B\n" * 1000)[:-9])
+    with pytest.raises(InputError, match=name):
+        list(read_facts(path, "d"))
+
+
+def test_xml_entities_do_not_explode_and_files_are_not_read(tmp_path: Path) -> None:
+    bombs = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(12))
+    body = (
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:u="urn:"><rdf:Description '
+        'rdf:about="urn:a"><u:p>{}</u:p></rdf:Description></rdf:RDF>'
+    )
+    secret = write(tmp_path / "secret", "secret")
+    for declared, used in ((f'<!ENTITY e0 "ha">{bombs}', "&e12;"), (f'<!ENTITY x SYSTEM "file://{secret}">', "&x;")):
+        path = write(tmp_path / "f.rdf", f"<!DOCTYPE r [{declared}]>" + body.format(used))
+        try:
+            found = triples(read_facts(path, "d"))
+        except InputError:
+            continue
+        assert all(len(tail) < 1000 and "secret" not in tail for _, _, tail in found)
+
+
+def test_labels_are_names_and_blank_nodes_have_stable_iris(tmp_path: Path) -> None:
+    text = (
+        '<urn:a> <http://www.w3.org/2000/01/rdf-schema#label> "Anna"@en-GB, "Hanna"@de ;\n'
+        '  <http://www.w3.org/2004/02/skos/core#altLabel> "Annie" ; <urn:p> [ <urn:q> <urn:b> ] .'
+    )
+    path = write(tmp_path / "f.ttl", text)
+    first, second = read_facts(path, "d"), read_facts(path, "d")
+    found = triples(first)
+    assert found == triples(second)
+    assert {head for head, relation, _ in found if relation == "urn:q"} == {entity_iri("_:d:b0")}
+    assert {(name.name, name.preferred) for name in first.names} == {("Anna", True), ("Hanna", False), ("Annie", False)}
+
+
+def test_what_is_ours_alone_is_passed_over(tmp_path: Path) -> None:
+    reader = read_facts(write(tmp_path / "f.nt", "<urn:kgqa:doc:x> <urn:p> <urn:b> .\n"), "d")
+    assert not list(reader)
+    assert "reserved" in reader.skipped[0].reason
+
+
+def test_unknown_formats_and_missing_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no format of facts"):
+        read_facts(write(tmp_path / "f.csv", "a,b,c"), "d")
+    for suffix in FACT_SUFFIXES:
+        with pytest.raises(InputError, match="not a file"):
+            read_facts(tmp_path / f"missing{suffix}", "d")
