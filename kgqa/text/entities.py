@@ -28,6 +28,7 @@ _ALIAS_CUE = re.compile(
 _BRACKET = re.compile(r"^ ?\((?:the |also |or |now |formerly )*$", re.IGNORECASE)
 
 
+_HONORIFICS = frozenset({"lord", "lady", "madame"})
 _SMALL_WORDS = frozenset({"of", "the", "for", "and", "in"})
 
 
@@ -220,17 +221,19 @@ class NameParts:
     def wholes(self, name: str, label: str) -> list[Entity]:
         """The entities one of whose longer names ends or begins with `name`: "Curie" for Marie and Pierre Curie."""
         words = plain(name)
+        size = len(words) - (words[0] in _HONORIFICS)
         found: dict[int, Entity] = {}
         for longer, entity in [*self._by_word.get(words[-1], ()), *self._by_word.get(words[0], ())]:
             fits = entity.label == label or "MISC" in (entity.label, label)
-            if fits and len(longer) > len(words) and _part_of(words, longer, entity.label, label):
+            kind = label if entity.label == "MISC" else entity.label
+            if fits and len(longer) > size and longer != words and _part_of(words, longer, kind, label):
                 found[id(entity)] = entity
         return list(found.values())
 
 
 def _part_of(words: list[str], longer: list[str], entity_label: str, label: str) -> bool:
     if entity_label == "PERSON":
-        titled = len(words) == 2 and words[0] in {"lord", "madame", "lady"} and longer[-1] == words[-1]
+        titled = len(words) == 2 and words[0] in _HONORIFICS and longer[-1] == words[-1]
         return titled or longer[-len(words) :] == words or (len(words) == 1 and longer[0] == words[0])
     if entity_label == "SCIENCE":
         return longer[-len(words) :] == words

@@ -79,7 +79,7 @@ class Extractor:
                 start = fact.provenance.span[0]
                 if fact.relation not in self._symmetric or (fact.tail, fact.relation, fact.head, start) not in facts:
                     facts.setdefault((*fact.triple, start), fact)
-            found.extend(_mentions(paragraphs, resolver))
+            found.extend(_mentions(paragraphs, document.text, resolver))
             aliases.update(dict.fromkeys(_aliases(resolver, self._lex)))
         return Extraction(document, passages, tuple(found), tuple(facts.values()), tuple(aliases))
 
@@ -196,14 +196,14 @@ def _readings(spot: Spot, types: frozenset[str], resolver: Resolver, lex: Lexico
     ]
 
 
-def _mentions(paragraphs: Sequence[tuple[Parse, list[Spot]]], resolver: Resolver) -> Iterator[Mention]:
+def _mentions(paragraphs: Sequence[tuple[Parse, list[Spot]]], text: str, resolver: Resolver) -> Iterator[Mention]:
     for _, spots in paragraphs:
         for spot in spots:
             if spot.kind == "value":
-                yield Mention(spot.span, spot.text, spot.label, spot.literal)
+                yield Mention(spot.span, text[slice(*spot.span)], spot.label, spot.literal)
             elif readings := resolver.readings(spot):
                 entity: Entity = readings[0][0]
-                yield Mention(spot.span, spot.text, entity.label, entity_iri(entity.name))
+                yield Mention(spot.span, text[slice(*spot.span)], entity.label, entity_iri(entity.name))
 
 
 def _aliases(resolver: Resolver, lex: Lexicon) -> Iterator[tuple[str, str]]:

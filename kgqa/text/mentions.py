@@ -82,7 +82,7 @@ def find_spots(parse: Parse, text: str, lex: Lexicon) -> list[Spot]:
 
 def _spot(parse: Parse, text: str, start: int, end: int, kind: str, label: str, gender: str = "") -> Spot:
     span = parse.span(start, end)
-    shown = " ".join(text[span[0] : span[1]].split())
+    shown = " ".join(readable(text[span[0] : span[1]]).split())
     head = parse.head_of(start, end)
     return Spot(start, end, head, kind, label, parse.sentence_of[start], span, shown, "", gender)
 
@@ -130,7 +130,8 @@ def _names(parse: Parse, lex: Lexicon) -> list[Chunk]:
     for start, end, label in by_form:
         inside = [ner for ner in entities if ner[0] < end and start < ner[1]]
         wider = [ner for ner in inside if ner[0] <= start and end <= ner[1] and ner[1] - ner[0] > end - start]
-        if wider and label != "PERSON" and _trusted(parse, wider[0], lex):
+        alone = len([other for other in by_form if wider and other[0] < wider[0][1] and wider[0][0] < other[1]]) < 2
+        if wider and alone and label != "PERSON" and _trusted(parse, wider[0], lex):
             continue
         longest = max(inside, key=lambda ner: ner[1] - ner[0], default=None)
         # A span that takes in a date or a verb is a guess, and so is its label.

@@ -17,6 +17,7 @@ _NOT_NAMES = frozenset({
     "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "ph.d.",
     "phd",
 })  # fmt: skip
+_ABSTRACT = ("tion", "ness", "ment", "ance", "ence", "ship")
 _NAME_POS = frozenset({"PROPN", "NOUN", "ADJ", "X"})
 _WORK_STARTS = frozenset({"the", "a", "an", "what", "how", "why", "on", "who", "when", "where", "in"})
 _TITLE_END = 14
@@ -82,8 +83,10 @@ def called(parse: Parse, start: int, end: int, lex: Lexicon) -> str:
 
 
 def is_common(parse: Parse, token: int, lex: Lexicon) -> bool:
-    """Whether a capitalised word names no entity by itself: "English", "Dutchman", "Professor"."""
+    """Whether a capitalised word names no entity by itself: "English", "Dutchman", a sentence's first "Recognition"."""
     word = parse.lower[token]
+    if token == parse.sentences[parse.sentence_of[token]][0] and word.endswith(_ABSTRACT):
+        return True
     return (
         word in lex.fields
         or word in lex.demonyms
@@ -176,6 +179,8 @@ def _step(parse: Parse, start: int, end: int, limit: int, label: str, lex: Lexic
         return 2 if follows and parse.lower[end + 1] in lex.fields else 0
     if follows:
         return 0 if label in {"ORG", "AWARD"} and word in {"for", "in"} and _is_person(parse, end + 1, lex) else 2
+    if word == "for":
+        return 0  # "left Cornell University for the Radium Institute"
     two = end + 2 < limit and word != "the" and parse.lower[end + 1] in {"the", "la"} and _is_capital(parse, end + 2)
     return 3 if two else 0
 

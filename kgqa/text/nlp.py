@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import spacy
@@ -135,7 +136,7 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
     ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
     marks = table[:, 5].astype("int64").tolist()
     borders = [token for token, mark in enumerate(marks) if token == 0 or (mark == 1 and _ends(words, token - 1))]
-    sentences = list(zip(borders, [*borders[1:], len(words)], strict=True))
+    sentences = [*pairwise(borders), (borders[-1], len(words))] if borders else []
     found = ((ent.start, ent.end, _LABEL_OF.get(ent.label_, ent.label_)) for ent in doc.ents)
     entities = [entity for entity in found if entity[2] in LABELS]
     if "pobj" in deps or "dobj" in deps or "nsubjpass" in deps:
@@ -155,7 +156,7 @@ _FINAL = frozenset(".!?:;\u2026")
 
 _UNIVERSAL = {
     "nsubjpass": "nsubj:pass", "dobj": "obj", "auxpass": "aux:pass", "poss": "nmod:poss", "relcl": "acl:relcl",
-    "nn": "compound", "ROOT": "root", "neg": "advmod", "dative": "iobj", "npadvmod": "obl:tmod",
+    "nn": "compound", "neg": "advmod", "dative": "iobj", "npadvmod": "obl:tmod",
 }  # fmt: skip
 
 
