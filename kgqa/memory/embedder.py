@@ -62,11 +62,13 @@ def load_embedder(
     `width` is for hashing, what follows for the transformers, see `HFEmbedder`. Raises ConfigError for an unknown kind
     and for an identity that does not hold all settings (hf); ModelError where the model is not installed or differs.
     """
-    family, _, identity = (default_embedder_kind() if kind == "auto" else kind).partition("-")
+    family, *identity = (default_embedder_kind() if kind == "auto" else kind).split("-")
+    numbers = [int(part) for part in identity[-2:] if part.isdecimal()]
     if family == "hashing":
-        found: Embedder = HashingEmbedder(int(identity.split("-")[-1]) if identity[-1:].isdecimal() else width)
+        found: Embedder = HashingEmbedder(numbers[-1] if numbers else width)
     elif family == "minilm":
-        found = MiniLMEmbedder(max_tokens=max_tokens, batch_size=batch_size, device=device)
+        tokens = numbers[0] if len(numbers) == 2 else max_tokens
+        found = MiniLMEmbedder(max_tokens=tokens, batch_size=batch_size, device=device)
     elif family == "hf" and model:
         found = HFEmbedder(
             model, pooling=pooling, prefix=prefix, max_tokens=max_tokens, batch_size=batch_size, device=device,

@@ -10,6 +10,7 @@ its matrix products and is six times slower (docs/decisions/0003-long-term-memor
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import sqrt
 from pathlib import Path
 from typing import Any

@@ -175,6 +175,7 @@ def test_minilm_knows_meaning():
     embedder = MiniLMEmbedder(device="cpu")
     assert (embedder.width, embedder.name) == (384, "minilm-53aa51172d14-256-384")
     assert load_embedder(embedder.name).name == embedder.name
+    assert load_embedder("minilm", max_tokens=64).name == load_embedder("minilm-53aa51172d14-64-384").name
     vectors = embedder.embed(["who directed this film", "the director of the movie", "the price of butter"])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2

@@ -366,9 +366,9 @@ def test_damaged_dead_ids_and_refs_are_refused(tmp_path):
 
 def test_devices(tmp_path, caplog):
     refs = add(tmp_path, EMPTY, 1, range(9), unit(9))
-    memory = LongTermMemory.open(tmp_path, refs, device="cuda:99")
-    memory.search(unit(1), 1)
-    memory.search(unit(1), 1)
+    for _ in range(2):
+        memory = LongTermMemory.open(tmp_path, refs, device="cuda:99")
+        memory.search(unit(1), 1)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "cuda:99" in caplog.text
     for bad in ("gpu", "cpu:1", "cuda:x"):
