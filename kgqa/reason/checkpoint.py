@@ -85,7 +85,9 @@ def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerS
             EncoderSettings(**document["encoder"]), document["sizes"], float(document["abstain_below"])
         )
     except FileNotFoundError as error:
-        raise ModelError(f"no reasoner at {path} ({SETTINGS} is missing); give what train wrote, checkpoints/best") from error
+        raise ModelError(
+            f"no reasoner at {path} ({SETTINGS} is missing); give what train wrote, checkpoints/best"
+        ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder / SETTINGS} cannot be read: {error!r}; run pipelines.train again") from error
     if encoder is not None and encoder != settings.encoder.kind:

@@ -104,19 +104,19 @@ class EpochSampler:
     """The order of an epoch's examples: drawn anew each epoch from the seed and the epoch alone.
 
     A resumed run therefore sees what an uninterrupted one would have seen. Real examples come first in the data set,
-    `num_synthetic` made ones after them; the made ones take `synthetic_share` of an epoch. Both are gone through in
-    random order, again from the start when an epoch wants more than there are.
+    `num_synthetic` made ones after them; the made ones take their share of an epoch, at most `synthetic_share`. Both
+    are gone through in random order, again from the start when an epoch wants more than there are.
     """
 
     def __init__(self, num_real: int, num_synthetic: int, *, length: int, synthetic_share: float, seed: int) -> None:
-        share = synthetic_share if num_real else 1.0
         self.num_real, self.num_synthetic = num_real, num_synthetic
-        self.from_synthetic = round(length * share) if num_synthetic else 0
+        share = num_synthetic / (num_real + num_synthetic)
+        self.from_synthetic = round(length * (min(share, synthetic_share) if num_real else 1.0))
         self.from_real = length - self.from_synthetic
         self.seed, self.epoch = seed, 0
 
     def __len__(self) -> int:
-        return self.from_real + self.from_synthetic
+        return (self.from_real + self.from_synthetic) // _world()[1]
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
@@ -126,7 +126,10 @@ class EpochSampler:
         real = self._cycled(self.num_real, self.from_real, stream=1)
         made = self._cycled(self.num_synthetic, self.from_synthetic, stream=2) + self.num_real
         chosen = torch.cat([real, made])
-        yield from chosen[torch.randperm(len(chosen), generator=self._generator(0))].tolist()
+        order = chosen[torch.randperm(len(chosen), generator=self._generator(0))].tolist()
+        # Of several processes each takes every n-th, so that together they see the batches that one alone would see.
+        rank, world_size = _world()
+        yield from order[rank : len(self) * world_size : world_size]
 
     def _cycled(self, available: int, wanted: int, *, stream: int) -> Tensor:
         generator, parts = self._generator(stream), [torch.empty(0, dtype=torch.int64)]
@@ -137,6 +140,13 @@ class EpochSampler:
 
     def _generator(self, stream: int) -> torch.Generator:
         return torch.Generator().manual_seed((self.seed * 1_000_003 + self.epoch) * 3 + stream)
+
+
+def _world() -> tuple[int, int]:
+    """This process's rank and the number of processes that train together."""
+    if not torch.distributed.is_initialized():
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
 
 
 class QuestionData(pl.LightningDataModule):

@@ -11,6 +11,7 @@ Both logarithms pass gradients to relation weights in proportion to how much of 
 the weights are: what makes three unsupervised hops learnable from a random start.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,10 +73,12 @@ class ReasonerTraining(pl.LightningModule):
         learning_rate: float,
         weight_decay: float,
         warmup_steps: int,
+        seed: int,
     ) -> None:
         super().__init__()
         self.reasoner = reasoner
         self.relation_texts = relation_texts
+        self.seed = seed
         self.learning_rate, self.weight_decay, self.warmup_steps = learning_rate, weight_decay, warmup_steps
         # Buffers move with the module but do not belong into its checkpoints: the graph is the knowledge base's.
         for name in ("source", "relation", "target"):
@@ -91,6 +94,11 @@ class ReasonerTraining(pl.LightningModule):
         relations = self.reasoner.relation_features(self.relation_texts)
         reasoning: Reasoning = self.reasoner(batch.walks, self.edges, relations)
         return reasoning
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        # Dropout then depends on the seed and the step alone, as the order of the questions depends on the seed and the
+        # epoch: a resumed run gives what an uninterrupted one gives.
+        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss = answer_loss(self(batch).answers, batch.gold_entity, batch.gold_question)
@@ -170,7 +178,7 @@ def fit(
     edges = edge_index(table)
     module = ReasonerTraining(
         reasoner, edges, table.relation_texts, learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay, warmup_steps=options.warmup_steps,
+        weight_decay=options.weight_decay, warmup_steps=options.warmup_steps, seed=seed,
     )  # fmt: skip
     data = QuestionData(
         train, synthetic, dev, batch_size=options.batch_size, seed=seed,
@@ -180,16 +188,25 @@ def fit(
         folder / "checkpoints", filename="best", monitor="dev_f1", mode="max", save_last=True,
         enable_version_counter=False, save_weights_only=False,
     )  # fmt: skip
+    callbacks = [best, EarlyStopping("dev_f1", mode="max", patience=options.patience)]
+    if sys.stderr.isatty():
+        callbacks.append(RichProgressBar())
     trainer = pl.Trainer(
         max_epochs=options.max_epochs,
-        callbacks=[best, EarlyStopping("dev_f1", mode="max", patience=options.patience), RichProgressBar()],
+        callbacks=callbacks,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
         logger=CSVLogger(folder, name="", version=""),
         default_root_dir=folder,
         gradient_clip_val=1.0,
         num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # EpochSampler deals the questions out itself
         **options.lightning,
     )
-    trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+    try:
+        trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+    except SystemExit:  # how Lightning ends on Ctrl-C, after it has put everything away
+        raise KeyboardInterrupt from None
     module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
     scores = _calibrated(module.eval(), data)
     counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}

@@ -21,8 +21,7 @@ TRIPLES = [
 ]
 
 
-@pytest.fixture(scope="session")
-def toy() -> TripleTable:
+def table() -> TripleTable:
     """The toy graph as arrays."""
     heads, relations, tails = zip(*TRIPLES, strict=True)
     return TripleTable(
@@ -34,3 +33,9 @@ def toy() -> TripleTable:
         [f"urn:kgqa:relation:{name}" for name in RELATIONS],
         RELATIONS,
     )
+
+
+@pytest.fixture(scope="session")
+def toy() -> TripleTable:
+    """The toy graph, once a session."""
+    return table()

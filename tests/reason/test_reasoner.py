@@ -25,7 +25,10 @@ def questions(toy: TripleTable) -> list[Example]:
 
     return [
         Example(f"where was {PLACEHOLDER} born", (((at("anna"), 1.0),),), None),
-        Example(f"who was born in {PLACEHOLDER} and got {PLACEHOLDER}", (((at("berlin"), 0.7), (at("paris"), 0.3)), ((at("prize"), 1.0),)), None),
+        Example(
+            f"who was born in {PLACEHOLDER} and got {PLACEHOLDER}",
+            (((at("berlin"), 0.7), (at("paris"), 0.3)), ((at("prize"), 1.0),)), None,
+        ),
         Example("", (((at("prize"), 1.0),),), None),
         Example(f"{PLACEHOLDER} " * 300, (((at("dora"), 1.0),),), None),
     ]  # fmt: skip
@@ -118,7 +121,7 @@ def test_hashed_tokens_mark_topics_and_see_unknown_words() -> None:
 
 
 def test_memory_reaches_the_next_hop(toy: TripleTable) -> None:
-    """Without memory the second hop cannot know what the first one did; with it, what was followed makes a difference."""
+    """Without memory the second hop cannot know what the first one did; with it, what was followed matters."""
     torch.manual_seed(1)
     encoder = HashedTokens(width=32, num_buckets=512)
     for use_memory in (True, False):
