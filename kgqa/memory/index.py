@@ -205,10 +205,16 @@ def choose_gpu(device: str) -> int | None:
         return None
     if wanted < num_gpus:
         return wanted
-    log.warning(
-        "memory.device=%s but FAISS sees %d GPUs; the long-term memory is searched on the CPU", device, num_gpus
-    )
+    _warn_no_gpu(device, num_gpus)
     return None
+
+
+@cache
+def _warn_no_gpu(device: str, num_gpus: int) -> None:
+    """Says it once, not for each of the memories that a process opens."""
+    log.warning(
+        "memory.device=%s but FAISS sees %d GPUs: the long-term memory is searched by the CPU", device, num_gpus
+    )
 
 
 def gpu_finder(vectors: Vectors, index: Any | None, options: IndexOptions, gpu: int) -> Find:
