@@ -22,7 +22,7 @@ def moved(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def test_a_name_that_a_document_states_leads_to_its_entity() -> None:
-    pairs = statements(Marie_Curie="Maria Skłodowska|Curie") + [("Maria Skłodowska", entity_iri("Maria Skłodowska"))]
+    pairs = [*statements(Marie_Curie="Maria Skłodowska|Curie"), ("Maria Skłodowska", entity_iri("Maria Skłodowska"))]
     assert moved(pairs) == {"Maria Skłodowska": "Marie Curie"}
 
 

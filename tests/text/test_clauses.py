@@ -15,26 +15,53 @@ def tree(*rows: str) -> Parse:
     starts = [sum(len(word) + 1 for word in words[:place]) for place in range(len(words))]
     ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
     return Parse(
-        words, words, [row[1] for row in columns], [row[2] for row in columns], [row[3] for row in columns],
-        heads, starts, ends, [(0, len(words))], [],
-    )  # fmt: skip
+        words,
+        words,
+        [row[1] for row in columns],
+        [row[2] for row in columns],
+        [row[3] for row in columns],
+        heads,
+        starts,
+        ends,
+        [(0, len(words))],
+        [],
+    )
 
 
 ACTIVE = tree(
-    "Curie PROPN NNP nsubj 2", "discovered VERB VBD root 0", "radium NOUN NN obj 2",
-    "and CCONJ CC cc 5", "named VERB VBD conj 2", "it PRON PRP obj 5", ". PUNCT . punct 2",
-)  # fmt: skip
+    "Curie PROPN NNP nsubj 2",
+    "discovered VERB VBD root 0",
+    "radium NOUN NN obj 2",
+    "and CCONJ CC cc 5",
+    "named VERB VBD conj 2",
+    "it PRON PRP obj 5",
+    ". PUNCT . punct 2",
+)
 PASSIVE = tree(
-    "Radium NOUN NN nsubj:pass 3", "was AUX VBD aux:pass 3", "discovered VERB VBN root 0",
-    "by ADP IN case 5", "Curie PROPN NNP obl:agent 3", "in ADP IN case 7", "Paris PROPN NNP obl 3", ". PUNCT . punct 3",
-)  # fmt: skip
+    "Radium NOUN NN nsubj:pass 3",
+    "was AUX VBD aux:pass 3",
+    "discovered VERB VBN root 0",
+    "by ADP IN case 5",
+    "Curie PROPN NNP obl:agent 3",
+    "in ADP IN case 7",
+    "Paris PROPN NNP obl 3",
+    ". PUNCT . punct 3",
+)
 RELATIVE = tree(
-    "Radium NOUN NN root 0", ", PUNCT , punct 5", "which PRON WDT obj 5", "Curie PROPN NNP nsubj 5",
-    "discovered VERB VBD acl:relcl 1", ". PUNCT . punct 1",
-)  # fmt: skip
+    "Radium NOUN NN root 0",
+    ", PUNCT , punct 5",
+    "which PRON WDT obj 5",
+    "Curie PROPN NNP nsubj 5",
+    "discovered VERB VBD acl:relcl 1",
+    ". PUNCT . punct 1",
+)
 PARTICIPLE = tree(
-    "an DET DT det 2", "element NOUN NN root 0", "discovered VERB VBN acl 2", "by ADP IN case 5", "Curie PROPN NNP obl 3",
-)  # fmt: skip
+    "an DET DT det 2",
+    "element NOUN NN root 0",
+    "discovered VERB VBN acl 2",
+    "by ADP IN case 5",
+    "Curie PROPN NNP obl 3",
+)
 
 
 @pytest.mark.parametrize(
@@ -53,27 +80,39 @@ def test_an_object_relative_means_what_stands_before_it() -> None:
 
 def test_control_takes_the_object_as_subject() -> None:
     parse = tree(
-        "A DET DT det 2", "grant NOUN NN nsubj 3", "allowed VERB VBD root 0", "her PRON PRP obj 3",
-        "to PART TO mark 6", "study VERB VB xcomp 3",
-    )  # fmt: skip
+        "A DET DT det 2",
+        "grant NOUN NN nsubj 3",
+        "allowed VERB VBD root 0",
+        "her PRON PRP obj 3",
+        "to PART TO mark 6",
+        "study VERB VB xcomp 3",
+    )
     assert clauses.subject(parse, 5) == [3]
 
 
 def test_a_phrase_is_found_by_its_preposition_wherever_it_hangs() -> None:
     assert clauses.prepositional(PASSIVE, 2, frozenset({"in"}))[0] == [6]
     misattached = tree(
-        "She PRON PRP nsubj 2", "studied VERB VBD root 0", "physics NOUN NN obj 2",
-        "at ADP IN case 5", "Oslo PROPN NNP nmod 3",
-    )  # fmt: skip
+        "She PRON PRP nsubj 2",
+        "studied VERB VBD root 0",
+        "physics NOUN NN obj 2",
+        "at ADP IN case 5",
+        "Oslo PROPN NNP nmod 3",
+    )
     own, nested, after = clauses.prepositional(misattached, 1, frozenset({"at"}))
     assert (own, nested, after) == ([], [4], [4])
 
 
 def test_the_next_clause_is_out_of_reach() -> None:
     parse = tree(
-        "He PRON PRP nsubj 2", "left VERB VBD root 0", "when ADV WRB advmod 5", "she PRON PRP nsubj 5",
-        "taught VERB VBD advcl 2", "in ADP IN case 7", "Oslo PROPN NNP obl 5",
-    )  # fmt: skip
+        "He PRON PRP nsubj 2",
+        "left VERB VBD root 0",
+        "when ADV WRB advmod 5",
+        "she PRON PRP nsubj 5",
+        "taught VERB VBD advcl 2",
+        "in ADP IN case 7",
+        "Oslo PROPN NNP obl 5",
+    )
     assert clauses.prepositional(parse, 1, frozenset({"in"}))[2] == []
 
 
@@ -109,12 +148,20 @@ def test_an_owner_is_a_genitive_or_a_possessive() -> None:
         (tree("He PRON PRP nsubj 4", "might AUX MD aux 4", "have AUX VB aux 4", "found VERB VBN root 0"), 3, True),
         (tree("He PRON PRP nsubj 4", "would AUX MD aux 4", "later ADV RB advmod 4", "found VERB VB root 0"), 3, False),
         (tree("He PRON PRP nsubj 2", "tried VERB VBD root 0", "to PART TO mark 4", "find VERB VB xcomp 2"), 3, True),
-        (tree("They PRON PRP nsubj 2", "claimed VERB VBD root 0", "he PRON PRP nsubj 4", "died VERB VBD ccomp 2"), 3, True),
-        (tree("They PRON PRP nsubj 2", "wrote VERB VBD root 0", "he PRON PRP nsubj 4", "died VERB VBD ccomp 2"), 3, False),
+        (
+            tree("They PRON PRP nsubj 2", "claimed VERB VBD root 0", "he PRON PRP nsubj 4", "died VERB VBD ccomp 2"),
+            3,
+            True,
+        ),
+        (
+            tree("They PRON PRP nsubj 2", "wrote VERB VBD root 0", "he PRON PRP nsubj 4", "died VERB VBD ccomp 2"),
+            3,
+            False,
+        ),
         (tree("Did AUX VBD aux 3", "he PRON PRP nsubj 3", "die VERB VB root 0", "? PUNCT . punct 3"), 2, True),
         (tree("if SCONJ IN mark 3", "he PRON PRP nsubj 3", "died VERB VBD root 0"), 2, True),
         (tree("He PRON PRP nsubj 3", "reportedly ADV RB advmod 3", "died VERB VBD root 0"), 2, True),
     ],
-)  # fmt: skip
+)
 def test_only_what_is_asserted_counts(parse: Parse, verb: int, is_denied: bool) -> None:
     assert denied(parse, verb) is is_denied

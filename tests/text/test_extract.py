@@ -15,14 +15,41 @@ from kgqa.types import Document
 Facts = Callable[..., set[tuple[str, str, str]]]
 
 SENTENCES = st.sampled_from(
-    ["Marie Curie was born in Warsaw in 1867.", "She discovered polonium and radium.", "Her husband was Pierre Curie.",
-     "He died in Paris.", "The physicist won the Nobel Prize in Physics in 1903.", "It was founded by Niels Bohr.",
-     "The Radium Institute is located in Paris, the capital of France.", "Nobody came.", "\u201cAtoms\u201d is a book by Jean Perrin."]
-)  # fmt: skip
+    [
+        "Marie Curie was born in Warsaw in 1867.",
+        "She discovered polonium and radium.",
+        "Her husband was Pierre Curie.",
+        "He died in Paris.",
+        "The physicist won the Nobel Prize in Physics in 1903.",
+        "It was founded by Niels Bohr.",
+        "The Radium Institute is located in Paris, the capital of France.",
+        "Nobody came.",
+        "\u201cAtoms\u201d is a book by Jean Perrin.",
+    ]
+)
 JUNK = st.sampled_from(
-    ["", " ", "\n", "\n\n", "  \n \n", "\t", "😀", "👩‍🔬 ", "שלום עולם.", "\u202eabc\u202c", "\x00\x07", "é" * 3, "| a | b |\n|---|---|\n",
-     "```\nx = born_in(1)\n```\n", "<b>bold</b>", "http://x.y/z?a=b ", "…", "\r\n\r\n", "\ufeff"]
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "\n",
+        "\n\n",
+        "  \n \n",
+        "\t",
+        "😀",
+        "👩‍🔬 ",
+        "שלום עולם.",
+        "\u202eabc\u202c",
+        "\x00\x07",
+        "é" * 3,
+        "| a | b |\n|---|---|\n",
+        "```\nx = born_in(1)\n```\n",
+        "<b>bold</b>",
+        "http://x.y/z?a=b ",
+        "…",
+        "\r\n\r\n",
+        "\ufeff",
+    ]
+)
 TEXTS = st.lists(st.tuples(JUNK, SENTENCES, JUNK), max_size=6).map(lambda parts: " ".join(map("".join, parts)))
 SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -77,12 +104,19 @@ def test_a_long_document_is_read_in_windows_and_loses_nothing(
 @pytest.mark.parametrize(
     "text",
     [
-        "", "\n", "Rain fell all day.", "Niels Bohr was not born in Copenhagen.", "Was Niels Bohr born in Copenhagen?",
-        "Niels Bohr reportedly died in Oslo.", "If Niels Bohr had died in Oslo, we would know.",
-        "Niels Bohr never won the Copley Medal.", "Niels Bohr hoped to win the Copley Medal.",
-        "People claimed that Niels Bohr died in Oslo.", "Niels Bohr could have won the Copley Medal.",
+        "",
+        "\n",
+        "Rain fell all day.",
+        "Niels Bohr was not born in Copenhagen.",
+        "Was Niels Bohr born in Copenhagen?",
+        "Niels Bohr reportedly died in Oslo.",
+        "If Niels Bohr had died in Oslo, we would know.",
+        "Niels Bohr never won the Copley Medal.",
+        "Niels Bohr hoped to win the Copley Medal.",
+        "People claimed that Niels Bohr died in Oslo.",
+        "Niels Bohr could have won the Copley Medal.",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_asserted_is_no_fact(facts: Facts, text: str) -> None:
     assert facts(text) == set()
 
@@ -93,15 +127,25 @@ def test_what_is_not_asserted_is_no_fact(facts: Facts, text: str) -> None:
         ("Radium was discovered by Marie Curie.", {("Marie Curie", "discovered", "Radium")}),
         ("Radium, discovered by Marie Curie, is a metal.", {("Marie Curie", "discovered", "Radium")}),
         ("Marie Curie, who discovered radium, was kind.", {("Marie Curie", "discovered", "Radium")}),
-        ("Born in Oslo, Niels Bohr died in Leipzig.", {("Niels Bohr", "born_in", "Oslo"), ("Niels Bohr", "died_in", "Leipzig")}),
-        ("Niels Bohr received the Copley Medal in 1938 and the Max Planck Medal in 1930.",
-         {("Niels Bohr", "received", "Copley Medal"), ("Niels Bohr", "received", "Max Planck Medal")}),
-        ("Otto Hahn and Fritz Strassmann discovered barium.",
-         {("Otto Hahn", "discovered", "Barium"), ("Fritz Strassmann", "discovered", "Barium")}),
-        ("In 1921, Niels Bohr founded the Niels Bohr Institute.", {("Niels Bohr Institute", "founded_by", "Niels Bohr")}),
+        (
+            "Born in Oslo, Niels Bohr died in Leipzig.",
+            {("Niels Bohr", "born_in", "Oslo"), ("Niels Bohr", "died_in", "Leipzig")},
+        ),
+        (
+            "Niels Bohr received the Copley Medal in 1938 and the Max Planck Medal in 1930.",
+            {("Niels Bohr", "received", "Copley Medal"), ("Niels Bohr", "received", "Max Planck Medal")},
+        ),
+        (
+            "Otto Hahn and Fritz Strassmann discovered barium.",
+            {("Otto Hahn", "discovered", "Barium"), ("Fritz Strassmann", "discovered", "Barium")},
+        ),
+        (
+            "In 1921, Niels Bohr founded the Niels Bohr Institute.",
+            {("Niels Bohr Institute", "founded_by", "Niels Bohr")},
+        ),
         ("One of his students was Max von Laue.", set()),
     ],
-)  # fmt: skip
+)
 def test_one_fact_in_many_shapes(facts: Facts, text: str, expected: set[tuple[str, str, str]]) -> None:
     assert facts(text) >= expected
     assert {fact for fact in facts(text) if fact[1] in {"discovered", "born_in"}} <= expected
@@ -118,8 +162,10 @@ def test_the_very_mention_is_kept_beside_what_it_stands_for(read: Callable[..., 
 def test_aliases_are_those_the_document_states(read: Callable[..., Extraction]) -> None:
     found = read("Marie Curie, born Maria Skłodowska, was kind. Curie died in the UK.", "Marie Curie").aliases
     assert {name for name, term in found if term == "urn:kgqa:entity:Marie%20Curie"} == {
-        "Marie Curie", "Maria Skłodowska", "Curie",
-    }  # fmt: skip
+        "Marie Curie",
+        "Maria Skłodowska",
+        "Curie",
+    }
 
 
 def test_facts_below_the_threshold_are_left_out() -> None:
@@ -137,7 +183,7 @@ def test_the_identity_follows_patterns_and_threshold(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_pattern_file_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere.toml"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
         Extractor(patterns=tmp_path / "nowhere.toml")
 
 

@@ -16,7 +16,7 @@ from kgqa.text.nlp import Parse, from_spacy, load_pipeline, parse, pipeline_iden
 def test_a_missing_pipeline_says_what_would_be_one(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"extract.pipeline=no_such_pipeline.*en_kgqa \(the shipped one\)"):
         load_pipeline("no_such_pipeline")
-    with pytest.raises(ModelError, match="folder with a config.cfg"):
+    with pytest.raises(ModelError, match=r"folder with a config\.cfg"):
         load_pipeline(str(tmp_path))
 
 

@@ -103,7 +103,7 @@ def test_a_folder_without_documents_says_what_would_be_one(tmp_path: Path) -> No
 def test_a_missing_path_and_an_unknown_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         list(read_documents(tmp_path / "nowhere"))
-    with pytest.raises(InputError, match="suffix '.csv' is none of"):
+    with pytest.raises(InputError, match=r"suffix '\.csv' is none of"):
         list(read_documents(write(tmp_path, "a.csv", "x")))
 
 
