@@ -85,7 +85,7 @@ class Extractor:
 
     def _read(self, document: Document, window: Sequence[Passage]) -> tuple[Resolver, list[tuple[Parse, list[Spot]]]]:
         """Parses a window and finds its names; labels and names agree over all of it."""
-        parses = list(nlp.parse(self._nlp, [(passage.span[0], passage.text) for passage in window]))
+        parses = nlp.parse(self._nlp, [(passage.span[0], passage.text) for passage in window])
         spots = [mentions.find_spots(parse, document.text, self._lex) for parse in parses]
         settle_labels(list(zip(parses, spots, strict=True)), document.title, self._lex)
         names = _known_names(self._nlp, document.title, spots)
@@ -154,10 +154,10 @@ def _known_names(pipeline: Language, title: str, paragraphs: Sequence[Sequence[S
     for spots in paragraphs:
         for spot in spots:
             if spot.kind == "name":
-                words = mentions.tokens_of(pipeline, spot.text)
+                words = nlp.tokens_of(pipeline, spot.text)
                 names.setdefault(words, spot.label)
     if title:
-        words = mentions.tokens_of(pipeline, title)
+        words = nlp.tokens_of(pipeline, title)
         label = names.get(words, "MISC")
         names.setdefault(words, label)
         small = (words[0][:1].lower() + words[0][1:], *words[1:])

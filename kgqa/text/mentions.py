@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from spacy.language import Language
-
 from kgqa.text.lexicon import Lexicon
 from kgqa.text.names import Chunk, chunks, form_label, is_common
 from kgqa.text.nlp import Parse, readable
@@ -252,8 +250,3 @@ def add_known_names(parse: Parse, text: str, spots: list[Spot], names: dict[tupl
     taken = {token for spot in added for token in range(spot.start, spot.end)}
     kept = [spot for spot in spots if not taken.intersection(range(spot.start, spot.end))]
     return sorted(kept + added, key=lambda spot: spot.start)
-
-
-def tokens_of(pipeline: Language, name: str) -> tuple[str, ...]:
-    """A name as the pipeline's tokens."""
-    return tuple(token.text for token in pipeline.make_doc(readable(name)))

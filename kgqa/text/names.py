@@ -17,7 +17,7 @@ _NOT_NAMES = frozenset({
     "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "ph.d.",
     "phd",
 })  # fmt: skip
-_ABSTRACT = ("tion", "ness", "ment", "ance", "ence", "ship")
+_ABSTRACT = ("tion", "ness", "ment")
 _NAME_POS = frozenset({"PROPN", "NOUN", "ADJ", "X"})
 _WORK_STARTS = frozenset({"the", "a", "an", "what", "how", "why", "on", "who", "when", "where", "in"})
 _TITLE_END = 14

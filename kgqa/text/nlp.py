@@ -5,7 +5,7 @@ Everything above works on `Parse`, in Universal Dependencies labels; a user's pi
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -116,11 +116,17 @@ def readable(text: str) -> str:
     return _UNREADABLE.sub(" ", text).translate(_PLAIN)
 
 
-def parse(nlp: Language, texts: Sequence[tuple[int, str]]) -> Iterator[Parse]:
+def parse(nlp: Language, texts: Sequence[tuple[int, str]]) -> list[Parse]:
     """The parses of pieces of one document, each given with its offset there, in order."""
-    offsets = [offset for offset, _ in texts]
-    for offset, doc in zip(offsets, nlp.pipe(readable(text) for _, text in texts), strict=True):
-        yield from_spacy(doc, offset)
+    with nlp.memory_zone():  # spaCy would keep every new word of every document for ever
+        docs = nlp.pipe(readable(text) for _, text in texts)
+        return [from_spacy(doc, offset) for (offset, _), doc in zip(texts, docs, strict=True)]
+
+
+def tokens_of(nlp: Language, name: str) -> tuple[str, ...]:
+    """A name as the pipeline's tokens."""
+    with nlp.memory_zone():
+        return tuple(token.text for token in nlp.make_doc(readable(name)))
 
 
 def from_spacy(doc: Doc, offset: int = 0) -> Parse:

@@ -64,8 +64,8 @@ def test_a_parse_is_a_forest_over_the_characters_of_the_document(text: str, offs
 
 def test_a_paragraph_parses_alike_alone_and_among_others() -> None:
     texts = [(0, "Marie Curie was born in Warsaw."), (40, "She discovered radium."), (70, "It is a metal.")]
-    together = list(parse(load_pipeline(), texts))
-    alone = [next(parse(load_pipeline(), [text])) for text in texts]
+    together = parse(load_pipeline(), texts)
+    alone = [parse(load_pipeline(), [text])[0] for text in texts]
     assert together == alone
 
 
