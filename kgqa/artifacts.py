@@ -188,18 +188,17 @@ def read_generation(kb: Path, name: str) -> Generation:
     try:
         fields = read_json(path)
         found = int(fields.get("format", 0))
-        if found > FORMAT:
-            raise StoreError(
-                f"{kb} has format {found}, this kgqa ({code_version()}) reads up to {FORMAT}; "
-                "install the kgqa that wrote it, or build again"
-            )
-        return Generation(**fields)
-    except (TypeError, ValueError) as error:
+    except (StoreError, TypeError, ValueError) as error:
         raise StoreError(f"{path} is damaged ({error}); {_last_good(kb, name)}") from error
-    except StoreError as error:
-        if "cannot read" not in str(error):
-            raise
-        raise StoreError(f"{error}; {_last_good(kb, name)}") from error
+    if found > FORMAT:
+        raise StoreError(
+            f"{kb} has format {found}, this kgqa ({code_version()}) reads up to {FORMAT}; "
+            "install the kgqa that wrote it, or build again"
+        )
+    try:
+        return Generation(**fields)
+    except TypeError as error:
+        raise StoreError(f"{path} is damaged ({error}); {_last_good(kb, name)}") from error
 
 
 def _last_good(kb: Path, bad: str) -> str:

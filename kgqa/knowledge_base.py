@@ -106,5 +106,5 @@ class KnowledgeBase:
         return self.graph.query(sparql)
 
     def dataset(self) -> Dataset:
-        """The graphs as an rdflib Dataset."""
+        """The graphs as an rdflib Dataset, read-only; one graph of it by `get_context`."""
         return self.graph.dataset()

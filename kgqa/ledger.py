@@ -106,13 +106,17 @@ class Ledger:
     @classmethod
     def read(cls, path: Path, generation: int) -> Self:
         """Opens the state of `generation`; StoreError when the file is missing or damaged."""
-        return cls(_connect(path, "ro"), generation)
+        connection = _connect(path, "ro")
+        if not _has_tables(connection):
+            connection.close()
+            raise StoreError(f"{path} is no ledger; restore it from a copy or build the knowledge base again")
+        return cls(connection, generation)
 
     @classmethod
     def write(cls, path: Path, committed: int) -> Self:
         """Opens for writing generation `committed` + 1, and drops what a run that did not commit has left."""
         connection = _connect(path, "rwc")
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        if not _has_tables(connection):
             connection.executescript(f"BEGIN; {SCHEMA}{HISTORY} COMMIT;")
         written = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
         if written and written[0] > committed:
@@ -279,6 +283,10 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreError(f"cannot open {path}: {error}; restore it from a copy or build again") from error
     return connection
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is not None
 
 
 def _undo(connection: sqlite3.Connection, committed: int) -> None:

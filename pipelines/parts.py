@@ -56,7 +56,6 @@ def metrics_of(outcome: Outcome) -> dict[str, Any]:
 
 def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:
     from kgqa.text.canonical import resolve
-
     from kgqa.text.extract import Extractor
 
     return replace(settings, extractor=Extractor(pipeline=cfg.extract.pipeline), resolve=resolve)

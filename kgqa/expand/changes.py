@@ -12,7 +12,7 @@ from kgqa.graph.formats import SUPPORT
 from kgqa.graph.oxigraph import GraphStore, Quad
 from kgqa.graph.queries import ALT_LABEL, LABEL, NAMES
 from kgqa.graph.terms import XSD, is_literal, literal, relation_text, text_of
-from kgqa.ids import ASSERTED, digest, document_iri
+from kgqa.ids import ASSERTED, ENTITY, digest, document_iri
 from kgqa.ledger import Ledger
 
 Triple = tuple[str, str, str]
@@ -211,11 +211,14 @@ def _names(ledger: Ledger, store: GraphStore, changes: Changes) -> None:
 
 
 def _name_quads(term: str, stated: list[tuple[bool, str]], is_node: bool) -> list[Quad]:
-    """rdfs:label for the one name (a stated preference, or what the term itself says), skos:altLabel for the rest."""
+    """rdfs:label for the one name (a stated preference, or what the term itself says), skos:altLabel for the rest.
+
+    An entity whose IRI was made from its name is called by that name, whatever documents prefer.
+    """
     if is_literal(term):
         return []
     text = text_of(term) if is_node else relation_text(term)
-    if not term.startswith("urn:kgqa:"):
+    if not term.startswith(ENTITY):
         text = min((name for preferred, name in stated if preferred), default=text)
     others = {name for _, name in stated} - {text}
     return [(term, LABEL, literal(text), NAMES), *((term, ALT_LABEL, literal(name), NAMES) for name in sorted(others))]

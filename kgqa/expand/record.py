@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from kgqa.expand.batches import Extracted
 from kgqa.graph.formats import FactReader
-from kgqa.graph.terms import canonical_term
+from kgqa.graph.terms import canonical_term, relation_text
 from kgqa.ids import ENTITY
 from kgqa.ledger import FOREVER, DocumentRow, Ledger, SupportRow
 from kgqa.types import Fact
@@ -18,7 +18,9 @@ def record_prose(ledger: Ledger, extraction: Extracted, *, row: DocumentRow) -> 
     doc_id = row.doc_id
     ledger.put_document(row)
     ledger.replace("supports", doc_id, dict.fromkeys(map(_support(ledger), extraction.facts)))
-    names = ((name, ledger.intern(canonical_term(term)), 0) for name, term in extraction.aliases)
+    names = [(name, ledger.intern(canonical_term(term)), 0) for name, term in extraction.aliases]
+    relations = {(fact.relation_text, fact.relation) for fact in extraction.facts}
+    names += [(text, ledger.intern(term), 1) for text, term in sorted(relations) if text != relation_text(term)]
     ledger.replace("names", doc_id, dict.fromkeys(names))
     passages = ((*passage.span, passage.text) for passage in extraction.passages)
     ledger.replace("passages", doc_id, dict.fromkeys(passages))

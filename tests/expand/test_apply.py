@@ -19,7 +19,7 @@ from tests.expand.toy import settings as toy_settings
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # shrinking takes minutes here; add it to study a failure
 names = strategies.sampled_from("ABCDE")
-facts = strategies.builds("{} {} {}".format, names, strategies.sampled_from(["knows", "likes", "="]), names)
+facts = strategies.builds("{} {} {}".format, names, strategies.sampled_from(["knows", "likes", "fancies", "="]), names)
 proses = strategies.lists(facts, max_size=4).map(lambda lines: "A text\n\n" + "\n".join(lines))
 tables = strategies.lists(strategies.builds("{}\tknows\t{}".format, names, names), max_size=3).map("\n".join)
 labels = strategies.builds(
@@ -100,6 +100,11 @@ def test_only_what_is_new_is_read_and_embedded(tmp_path: Path) -> None:
     assert sorted(embedder.texts) == ["A knows E", "E", "Third"]
     assert (outcome.delta.added, outcome.delta.unchanged) == (("c",), 2)
     assert outcome.counts["num_facts_added"] == 1
+
+
+def test_a_relation_is_called_what_the_extractor_calls_it(tmp_path: Path) -> None:
+    build(tmp_path / "kb", tmp_path / "corpus", {"a.md": "One\n\nA fancies B\n", "b.tsv": "A\tborn_in\tC"})
+    assert asserted(tmp_path / "kb") == {"A is fond of B", "A born in C"}
 
 
 def test_nothing_new_makes_no_generation(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ from kgqa.knowledge_base import KINDS, KnowledgeBase
 from kgqa.memory.embedder import HashingEmbedder
 from kgqa.types import Document, Fact, Mention, Passage, Provenance
 
+TEXTS = {"fancies": "is fond of"}
+"""What a relation is called where its name does not say it."""
+
 
 @dataclass(frozen=True)
 class ToyExtraction:
@@ -53,7 +56,7 @@ def _extract(document: Document) -> ToyExtraction:
             head, relation, tail = words
             support = Provenance(document.doc_id, line.strip(), span, span, span, "toy", 0.5)
             terms = entity_iri(head), relation_iri(relation), entity_iri(tail)
-            facts.append(Fact(*terms, head, relation, tail, support))
+            facts.append(Fact(*terms, head, TEXTS.get(relation, relation), tail, support))
         if line.strip():
             passages.append(Passage(document.doc_id, span, line.strip()))
     return ToyExtraction(document, tuple(passages), (), tuple(facts), tuple(aliases))
