@@ -6,9 +6,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata, util
 
-import rich
-from rich.console import Console
-
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; unforeseen error (with its traceback); refused with a message for the user; Ctrl-C."""
 
@@ -38,22 +35,16 @@ Every run leaves its configuration, log, metrics and manifest under runs/<name>/
 Several runs in one go: kgqa train -m kb=kb/mine seed=1,2,3"""
 
 
-def console(*, stderr: bool = True) -> Console:
-    """Where words for people go: standard error, shared with progress bars; results go to standard output."""
-    if not stderr:
-        return Console()
-    if not rich.get_console().stderr:
-        rich.reconfigure(stderr=True)
-    return rich.get_console()
-
-
 def say(message: str, *, stderr: bool = True) -> None:
-    """Print a message as it stands: no markup, no wrapping."""
-    console(stderr=stderr).print(message, markup=False, highlight=False, soft_wrap=True)
+    """Words for people go to standard error, results to standard output; above a progress bar where one is drawn.
+
+    The streams are looked up at each call, since a progress bar puts its own in their place while it lives.
+    """
+    print(message, file=sys.stderr if stderr else sys.stdout, flush=True)
 
 
 class ConsoleHandler(logging.Handler):
-    """Log lines through the console that progress bars draw on, so that neither tears the other."""
+    """Log lines for people: the message alone, with the level from warnings on."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

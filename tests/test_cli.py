@@ -1,11 +1,14 @@
 """The command `kgqa`: help, unknown stages, and that it stays cheap to ask."""
 
+import logging
 import subprocess
 import sys
 
 import pytest
+import rich
+from rich.progress import Progress
 
-from kgqa.cli import STAGES, main
+from kgqa.cli import STAGES, ConsoleHandler, main
 
 
 def test_help_names_every_stage(capsys):
@@ -30,7 +33,20 @@ def test_every_stage_has_a_help_page_with_an_example(name, capsys):
     assert f"kgqa {name} " in capsys.readouterr().out
 
 
+def test_log_lines_and_the_progress_bars_of_other_libraries_live_together(capsys):
+    """Lightning's bar configures rich's console for itself; doing so once more would take it from under the bar."""
+    rich.reconfigure(force_terminal=True)
+    handler = ConsoleHandler()
+    with Progress(console=rich.get_console()) as bar:
+        bar.add_task("training")
+        handler.handle(logging.LogRecord("kgqa", logging.WARNING, "", 0, "a line [red] of %s", ("log",), None))
+    rich.reconfigure()
+    assert "warning: a line [red] of log" in capsys.readouterr().out
+
+
 def test_importing_kgqa_loads_nothing_heavy():
-    code = "import sys, kgqa, kgqa.cli; print(*{'torch', 'faiss', 'spacy', 'rdflib', 'hydra'} & set(sys.modules))"
+    code = (
+        "import sys, kgqa, kgqa.cli; print(*{'torch', 'faiss', 'spacy', 'rdflib', 'hydra', 'rich'} & set(sys.modules))"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
