@@ -74,9 +74,9 @@ def test_part_of_a_run_can_fail_alone(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     with Ledger.write(path, 0) as ledger:
         ledger.replace("supports", "a", [support(ledger, "urn:x")])
+        rows = (support(ledger, f"urn:{1 / number}") for number in (1, 0))
         with pytest.raises(ZeroDivisionError), ledger.all_or_nothing():
-            ledger.replace("supports", "b", [support(ledger, "urn:y")])
-            raise ZeroDivisionError
+            ledger.replace("supports", "b", rows)
         ledger.replace("supports", "c", [support(ledger, "urn:z")])
         ledger.commit()
     assert seen(path, 1) == "xz"

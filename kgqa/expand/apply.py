@@ -193,6 +193,10 @@ class _Writer:
 COUNTS = ("num_documents", "num_facts", "num_supports", "num_entities", "num_relations", "num_passages")
 
 
+_NUMBER = re.compile(r"(\d{6,})")
+"""The generation in the name of a file or folder."""
+
+
 @contextmanager
 def _writing(kb: Path) -> Iterator[_Writer]:
     """Holds the lock, drops what an unfinished run left, and opens the ledger."""
@@ -208,11 +212,12 @@ def _writing(kb: Path) -> Iterator[_Writer]:
 def _drop_uncommitted(kb: Path, committed: int) -> None:
     """Removes what a later generation than the committed one has left. Batches stay: they are read again."""
     folders = (kb / "generations", kb / "graph" / "snapshots", *(kb / "memory").glob("*"))
-    for path in (path for folder in folders if folder.is_dir() for path in folder.iterdir()):
-        number = re.search(r"(\d{6,})", path.name)
-        if path.name.startswith(".") or (number and int(number[1]) > committed):
-            log.info("dropping %s, left by a run that did not finish", path)
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    entries = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+    late = [path for path in entries if (number := _NUMBER.search(path.name)) and int(number[1]) > committed]
+    temporary = [path for folder in (kb, kb / "graph", *folders) for path in folder.glob(".*.tmp")]
+    for path in {*late, *temporary}:
+        log.info("dropping %s, left by a run that did not finish", path)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _read_corpus(writer: _Writer, corpus: Corpus, delta: Delta, settings: Settings) -> int:
@@ -267,9 +272,9 @@ def _read_facts(writer: _Writer, corpus: Corpus, doc_id: str, path: Path, *, str
     row = DocumentRow(doc_id, corpus.source, sha256_file(path), "", None, str(path), GIVEN, "")
     try:
         with writer.ledger.all_or_nothing():
-            if record_facts(writer.ledger, reader, row=row) == 0 and reader.skipped:
-                first = reader.skipped[0]
-                raise InputError(f"{path}: no line of it is a fact; line {first.line}: {first.reason}")
+            if record_facts(writer.ledger, reader, row=row) == 0 and (reader.skipped or path == corpus.path):
+                first = f"; line {reader.skipped[0].line}: {reader.skipped[0].reason}" if reader.skipped else ""
+                raise InputError(f"{path} holds no facts{first}; give a file of facts as corpus.path")
     except InputError as error:
         if strict or path == corpus.path:
             raise

@@ -90,8 +90,8 @@ class GraphStore:
         """The quads of one graph that match; None matches all."""
         if head is not None and head.startswith('"'):
             return
-        pattern: list[Any] = [None if term is None else to_node(term) for term in (head, relation, tail)]
-        found: Iterable[Any] = self.native.quads_for_pattern(pattern[0], pattern[1], pattern[2], to_node(graph))
+        pattern: list[Any] = [None if term is None else to_node(term) for term in (head, relation, tail, graph)]
+        found: Iterable[Any] = self.native.quads_for_pattern(*pattern)
         for quad in found:
             yield from_node(quad.subject), quad.predicate.value, from_node(quad.object), graph
 

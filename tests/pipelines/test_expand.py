@@ -1,0 +1,81 @@
+"""extract, index and expand as a user runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kgqa.knowledge_base import KnowledgeBase
+from pipelines import expand, extract, index
+
+FACTS = "Kismet|directed_by|William Dieterle\nKismet|release_year|1944\n"
+EMBEDDER = ("embedder=hashing", "embedder.width=16")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kb.txt").write_text(FACTS)
+    return tmp_path
+
+
+def facts_of(path: str) -> int:
+    with KnowledgeBase.open(path) as base:
+        return len(base.triples().heads)
+
+
+def test_extract_index_expand(folder: Path) -> None:
+    corpus = ("corpus=facts", "corpus.path=kb.txt", "kb=kb")
+    assert extract.main(corpus) == 0
+    assert index.main(("kb=kb", *EMBEDDER)) == 0
+    with KnowledgeBase.open("kb") as base:
+        assert len(base.memory("fact")) == 2
+    (folder / "kb.txt").write_text(FACTS + "Kismet|has_genre|Musical\n")
+    assert expand.main((*corpus, *EMBEDDER, "dry_run=true")) == 0
+    assert facts_of("kb") == 2
+    assert expand.main((*corpus, *EMBEDDER)) == 0
+    with KnowledgeBase.open("kb") as base:
+        assert (facts_of("kb"), len(base.memory("fact")), base.generation) == (3, 3, "gen-000003")
+    manifests = [json.loads(path.read_text()) for path in sorted(folder.glob("runs/default/expand-*/manifest.json"))]
+    assert [manifest["metrics"]["num_changed"] for manifest in manifests] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "message"),
+    [
+        (b"", (), "holds no facts"),
+        (b"\x00\x01\x02|\x03\n", (), "binary data"),
+        (b"A|r|B\nA|r\n", ("strict=true",), "line 2"),
+        (None, (), "does not exist"),
+    ],
+)
+def test_bad_input_is_refused_and_nothing_is_made(
+    folder: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, more: tuple[str, ...], message: str
+) -> None:
+    path = folder / "bad.txt"
+    if content is not None:
+        path.write_bytes(content)
+    assert extract.main(("corpus=facts", "corpus.path=bad.txt", "kb=kb", *more)) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "kb" / "CURRENT").exists()
+
+
+def test_an_interrupt_leaves_the_last_committed_state(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = ("corpus=facts", "corpus.path=kb.txt", "kb=kb")
+    assert extract.main(corpus) == 0
+    (folder / "kb.txt").write_text("A|r|B\n")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kgqa.expand.apply.write_generation", interrupted)
+        assert extract.main(corpus) == 130
+    assert facts_of("kb") == 2
+    assert extract.main(corpus) == 0
+    assert facts_of("kb") == 1
+
+
+def test_index_wants_a_knowledge_base(capsys: pytest.CaptureFixture[str]) -> None:
+    assert index.main(("kb=nowhere", *EMBEDDER)) == 2
+    assert "no knowledge base at nowhere" in capsys.readouterr().err
