@@ -22,6 +22,7 @@ _BECOMING = frozenset({
     "made", "chosen", "worked", "served", "serving", "acted", "working", "serves", "works",
 })  # fmt: skip
 _ONE_OF = frozenset(["one", "first", "second", "last", "elder", "younger", "eldest", "youngest", "oldest", "third"])
+_BEFORE_NOUNS = frozenset({"ADJ", "DET", "NUM", "ADV", "PROPN"})
 _PREMODIFIERS = frozenset({"compound", "amod"})
 _TIMES = frozenset({
     "year", "years", "month", "months", "week", "weeks", "day", "days", "time", "times", "age", "later",
@@ -60,7 +61,7 @@ def subject(parse: Parse, verb: int, depth: int = 0) -> list[int]:
     head, dep = parse.heads[verb], parse.deps[verb]
     if head == verb or depth > 3:
         return []
-    if dep in {"acl", "amod"} and parse.pos[head] in _NOMINAL:
+    if dep in {"acl", "amod"} and parse.pos[head] not in {"VERB", "AUX"}:
         return [head]
     if dep == "xcomp" and (controller := [token for token in parse.with_dep(head, "obj") if token < verb]):
         return controller  # "a grant allowed HER to continue"
@@ -115,10 +116,10 @@ def objects(parse: Parse, verb: int) -> Tiers:
         own = subject(parse, verb)
         if own and parse.lower[own[0]] not in {"who", "which", "that"}:
             by_arc = [head]
-    return [by_arc, _nominal_after(parse, verb)]
+    return [by_arc, nominal_after(parse, verb)]
 
 
-def _nominal_after(parse: Parse, token: int) -> list[int]:
+def nominal_after(parse: Parse, token: int) -> list[int]:
     """The head of the noun phrase that follows directly."""
     _, end = parse.sentences[parse.sentence_of[token]]
     found: list[int] = []
@@ -188,7 +189,7 @@ def _phrases_after(parse: Parse, trigger: int, prepositions: frozenset[str]) -> 
         if parse.lower[token] == "of" and parse.pos[trigger] == "NOUN" and token > trigger + 1:
             continue  # an "of" farther on belongs to another noun
         if parse.lower[token] in prepositions and parse.pos[token] in {"ADP", "SCONJ", "PART", "ADV"}:
-            found.extend(_nominal_after(parse, token)[:1])
+            found.extend(nominal_after(parse, token)[:1])
     return found
 
 
@@ -246,23 +247,32 @@ def denoted_or_itself(parse: Parse, noun: int) -> Tiers:
 
 
 def _neighbour(parse: Parse, noun: int) -> list[int]:
-    """By word order: the name right after the noun, or the one before a comma or a form of "be" or "become"."""
+    """By word order: the name right after the noun, before a comma or a form of "be" or "become", after a comma."""
     start, end = parse.sentences[parse.sentence_of[noun]]
-    after = noun + 1
-    if after < end and (parse.pos[after] == "PROPN" or parse.words[after] == "The"):
-        return [after]
+    if noun + 1 < end and _starts_name(parse, noun + 1):
+        return [noun + 1]
     before = noun - 1
-    while before > start and (
-        parse.pos[before] in {"ADJ", "DET", "NUM", "ADV", "PROPN"} or parse.deps[before] in _PREMODIFIERS
-    ):
+    while before > start and (parse.pos[before] in _BEFORE_NOUNS or parse.deps[before] in _PREMODIFIERS):
         before -= 1
-    if before > start and parse.words[before] == ",":
+    found = _said_of(parse, before, start) if before > start else []
+    if not found and noun + 2 < end and parse.words[noun + 1] == "," and _starts_name(parse, noun + 2):
+        return [noun + 2]
+    return found
+
+
+def _starts_name(parse: Parse, token: int) -> bool:
+    return parse.pos[token] == "PROPN" or parse.words[token] == "The"
+
+
+def _said_of(parse: Parse, before: int, start: int) -> list[int]:
+    """Of whom the noun phrase after the token `before` is said: "X, a ...", "X became a ...", "X served as ..."."""
+    if parse.words[before] == ",":
         return [before - 1] if parse.pos[before - 1] in {"PROPN", "NOUN"} else []
-    if before > start and parse.lower[before] == "as":
+    if parse.lower[before] == "as":
         before -= 1
         while before > start and parse.pos[before] not in {"VERB", "AUX"}:
             before -= 1
-    if before > start and (parse.lower[before] in _BE or parse.lower[before] in _BECOMING):
+    if parse.lower[before] in _BE or parse.lower[before] in _BECOMING:
         return subject(parse, before) or _nominals_before(parse, before)
     return []
 

@@ -22,6 +22,8 @@ _PARALLEL_BONUS = 0.5
 _UNKNOWN_GENDER_COST = 0.7
 _FARTHEST = 6
 """Sentences after which only the title entity is still meant by a pronoun."""
+_GROUP_REACH = 3
+"""Sentences for which people once named together are "they"."""
 _NOUN_IN_NAME_BONUS = 2.0
 _ANTECEDENTS = 4
 
@@ -88,6 +90,17 @@ class Resolver:
             continued = pair[0] in self.group
             self.group = [*self.group, pair[1]] if continued and pair[1] not in self.group else pair
 
+    def _several(self, sentence: int) -> list[list[Entity]]:
+        """Whom "they" or "the two" means: those named together lately, else the two people mentioned last."""
+        if self.group and all(sentence - self.seen[id(entity)].sentence <= _GROUP_REACH for entity in self.group):
+            return [list(self.group)]
+        people = [
+            entity for entity in self._candidates(sentence) if entity.label == "PERSON" and id(entity) in self.seen
+        ]
+        people.sort(key=lambda entity: (self.seen[id(entity)].sentence, self.seen[id(entity)].token), reverse=True)
+        near = [entity for entity in people if sentence - self.seen[id(entity)].sentence <= 1]
+        return [near[:2]] if len(near) > 1 else [list(self.group)] if self.group else []
+
     def _read(
         self, parse: Parse, spot: Spot, spots: Sequence[Spot], sentence: int, subject: bool
     ) -> list[list[Entity]]:
@@ -144,7 +157,7 @@ class Resolver:
 
     def _pronoun(self, parse: Parse, spot: Spot, sentence: int, subject: bool) -> list[list[Entity]]:
         if spot.gender == "p":
-            return [list(self.group)] if self.group else []
+            return self._several(sentence)
         scored = []
         for entity in self._candidates(sentence):
             score = self._score(entity, sentence, subject)
@@ -172,7 +185,7 @@ class Resolver:
         noun = spot.text.lower()
         gender = self.lex.gender.get(noun, "")
         if gender == "p":
-            return [list(self.group)] if self.group and spot.label == "PERSON" else []
+            return self._several(sentence) if spot.label == "PERSON" else []
         scored = []
         for entity in self._candidates(sentence):
             if entity.label != spot.label or (gender and entity.gender not in {"", gender}):

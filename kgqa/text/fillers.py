@@ -20,6 +20,7 @@ _JOINTS = frozenset(
 _GUESSABLE = frozenset({"PERSON", "PLACE"})
 _PREMODIFIERS = frozenset({"ADJ", "NOUN", "PROPN", "VERB", "NUM"})
 _NAMING = frozenset({"flat", "compound", "nmod:unmarked", "nmod:desc"})
+_ARTICLES = frozenset({"a", "an"})
 _DEFINITE = frozenset({"the", "this", "that", "these", "both"})
 _INDEFINITE = frozenset({"a", "an", "his", "her", "their", "its", "some", "any", "no"})
 _OF = frozenset({"of"})
@@ -88,7 +89,7 @@ class Fillers:
         """What a token stands for: the name it belongs to, the name it introduces, or a noun phrase of its own."""
         spot = self.at.get(token)
         if spot is not None:
-            return spot
+            return (self._modified(spot, types) if spot.kind == "relative" else None) or spot
         if self._parse.pos[token] not in {"NOUN", "PROPN", "ADJ", "NUM", "PRON"}:
             return None
         if depth < 2 and self._parse.lower[token] in self._lex.partitive:
@@ -133,20 +134,39 @@ class Fillers:
         start = token
         while start > 0 and parse.pos[start - 1] in {"ADJ", "NOUN", "VERB", "ADV", "NUM"}:
             start -= 1
-        if start > 1 and parse.lower[start - 1] in {"a", "an"}:
-            if parse.words[start - 2] == "," and start > 2:
-                return self._spot_for(start - 3, types, depth + 1)
-            for child in parse.with_dep(token, "appos"):
-                if (spot := self._spot_for(child, types, depth + 1)) is not None:
+        determiner = parse.lower[start - 1] if start else ""
+        closed = token + 1 < len(parse.words) and parse.words[token + 1] == ","
+        if (
+            start > 2
+            and parse.words[start - 2] == ","
+            and (determiner in _ARTICLES or (determiner == "the" and closed))
+        ):
+            return self._spot_for(start - 3, types, depth + 1)
+        if determiner in _ARTICLES:
+            following = clauses.nominal_after(parse, token + 1) if closed else []
+            for other in (*parse.with_dep(token, "appos"), *following):
+                is_same = parse.lower[other] in self._lex.partitive or parse.deps[other] == "appos"
+                if is_same and (spot := self._spot_for(other, types, depth + 1)) is not None:
                     return spot
         return None
+
+    def _modified(self, spot: Spot, types: frozenset[str]) -> Spot | None:
+        """The noun phrase that a relative pronoun's clause modifies, where that is no name: "the UNIVERSITY, which"."""
+        parse, clause = self._parse, self._parse.heads[spot.start]
+        noun = parse.heads[clause]
+        label = self._lex.noun_label.get(parse.lower[noun], "")
+        if parse.deps[clause] != "acl:relcl" or self.at.get(noun) is not None:
+            return None
+        return self._spot_for(noun, types) if types & self._lex.types(label, parse.lower[noun]) else None
 
     def _noun_phrase(self, token: int, types: frozenset[str]) -> Spot | None:
         """A description ("the PHYSICIST"), to be resolved like a pronoun, or a concept ("the EXCLUSION PRINCIPLE")."""
         start = self._start_of_phrase(token)
         if self._describes(token, start, types):
             label = self._lex.noun_label[self._parse.lower[token]]
-            return make_spot(self._parse, self._text, token, token + 1, "description", label)
+            spot = make_spot(self._parse, self._text, token, token + 1, "description", label)
+            spot.gender = self._lex.gender.get(self._parse.lower[token], "")
+            return spot
         left = self.at.get(start - 1)
         if left is not None and left.kind == "name" and may_be(left, types, self._lex):
             return left

@@ -30,6 +30,16 @@ _LABEL_OF = {
     "WORK_OF_ART": "WORK", "LAW": "WORK", "NORP": "MISC", "PRODUCT": "MISC", "LANGUAGE": "MISC",
 }  # fmt: skip
 
+# For tokens (or pipelines) without a universal part of speech.
+_POS_OF_TAG = {
+    "NN": "NOUN", "NNS": "NOUN", "NNP": "PROPN", "NNPS": "PROPN", "VB": "VERB", "VBD": "VERB", "VBG": "VERB",
+    "VBN": "VERB", "VBP": "VERB", "VBZ": "VERB", "MD": "AUX", "JJ": "ADJ", "JJR": "ADJ", "JJS": "ADJ",
+    "RB": "ADV", "RBR": "ADV", "RBS": "ADV", "IN": "ADP", "DT": "DET", "PRP": "PRON", "PRP$": "PRON",
+    "WP": "PRON", "WDT": "PRON", "WP$": "PRON", "WRB": "ADV", "CD": "NUM", "CC": "CCONJ", "TO": "PART",
+    "RP": "ADP", "POS": "PART", "_SP": "SPACE", ",": "PUNCT", ".": "PUNCT", ":": "PUNCT", "``": "PUNCT",
+    "''": "PUNCT", "-LRB-": "PUNCT", "-RRB-": "PUNCT", "HYPH": "PUNCT",
+}  # fmt: skip
+
 # Same length, so that offsets stay: line ends and control characters become spaces, typographic quotes plain ones.
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u2011": "-"})
@@ -135,6 +145,7 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
     table = doc.to_array([LEMMA, POS, TAG, DEP, HEAD, SENT_START])
     columns = [[strings[key] for key in table[:, column].tolist()] for column in range(4)]
     lemmas, pos, tags, deps = columns
+    pos = [known or _POS_OF_TAG.get(tag, "X") for known, tag in zip(pos, tags, strict=True)]
     offsets_to_head = table[:, 4].astype("int64").tolist()
     heads = [token + delta for token, delta in enumerate(offsets_to_head)]
     starts = [token.idx + offset for token in doc]

@@ -86,7 +86,7 @@ def _instances(parse: Parse, token: int, relation: Relation, pattern: Pattern, f
     confidence = pattern.confidence * trust_head * trust_tail
     for head in heads:
         for tail in tails:
-            both_of_many = head is tail and head.gender == "p"  # "the two collaborated"
+            both_of_many = head is tail and head.gender == "p" and relation.symmetric  # "the two collaborated"
             if (head is not tail or both_of_many) and not (pattern.named and tail.kind == "concept"):
                 yield Candidate(relation, pattern, head, tail, confidence)
 

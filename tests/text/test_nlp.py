@@ -100,3 +100,8 @@ def test_an_older_copula_hangs_on_its_predicate() -> None:
     )
     assert found.heads == [2, 2, 2, 4, 2]
     assert found.deps == ["nsubj", "cop", "ROOT", "case", "nmod"]
+
+
+def test_a_token_without_part_of_speech_gets_it_from_its_tag() -> None:
+    doc = Doc(Vocab(), words=["argon", "was", "found"], tags=["NN", "VBD", "VBN"], pos=["", "AUX", ""])
+    assert from_spacy(doc).pos == ["NOUN", "AUX", "VERB"]
