@@ -14,7 +14,7 @@ from kgqa.answer.questions import read_questions
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import default_embedder_kind
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
-from kgqa.reason.data import Example, Vocabulary, example
+from kgqa.reason.examples import Example, Vocabulary, example
 from kgqa.reason.training import TrainingOptions, fit
 
 from .stage import stage

@@ -1,17 +1,16 @@
 """From weights to proof: the program behind an answer, and the facts it went over.
 
 A *program* says for each hop which relations are followed, in which direction, and which earlier steps' entities are
-left out: what a SPARQL query can say. It is read off the best walk to the best answer, then run with hard 0/1 weights:
-the answer set is exactly what the program gives, so that every answer has its proof.
+left out: what a SPARQL query can say. It is read off the best walk to the best answer, then run with weights of 0 and
+1: the answer set is exactly what the program gives, so that every answer has its proof.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from kgqa.reason.follow import EdgeIndex
+from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier
 from kgqa.types import Topic
 
 ALTERNATIVE = 0.5
@@ -19,6 +18,9 @@ ALTERNATIVE = 0.5
 
 EXCLUDED = 0.5
 """Gate above which an earlier step's entities are left out."""
+
+_NEGLIGIBLE = 1e-3
+"""Gates below it are not worth a pass over the frontier."""
 
 Edge = tuple[int, int, int, bool]
 """Head, relation, tail, and whether it was walked from tail to head; indices into the graph's table."""
@@ -44,59 +46,62 @@ class Branch:
     """For each hop the earlier steps (0 = the topic) whose entities are left out after it."""
 
 
-class Backtracker:
-    """Walks back from an answer along the heaviest edges; edges lie sorted by where they lead."""
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A batch of walks after all their hops."""
 
-    def __init__(self, edges: EdgeIndex) -> None:
-        self.source = edges.source.numpy()
-        self.relation = edges.relation.numpy()
-        counts = torch.bincount(edges.target, minlength=edges.num_entities)
-        self.offsets = np.concatenate([[0], counts.cumsum(0).numpy()])
-        self.num_relations = edges.num_relations
+    reached: list[Frontier]
+    """The topics' candidates, then what each hop reached."""
+    relations: list[Choices]
+    """What each hop followed."""
 
-    def back(
-        self, answer: int, reached: list[NDArray[np.float32]], relations: list[NDArray[np.float32]]
-    ) -> list[tuple[Edge, int]] | None:
-        """The heaviest walk into `answer`, first edge first, each with its directed relation; None if there is none.
+    @classmethod
+    def run(
+        cls, adjacency: Adjacency, start: Frontier, relations: list[Choices], exclude: Sequence[Floats]
+    ) -> "Walked":
+        """p_t = step(p_{t-1}) * prod_s (1 - g_{t,s} p_s); `exclude[t]: [B, t + 1]` are the gates."""
+        reached = [start]
+        for followed, gates in zip(relations, exclude, strict=True):
+            arrived = adjacency.step(reached[-1], followed)
+            for earlier, gate in zip(reached, gates.T, strict=True):
+                if gate.max(initial=0) > _NEGLIGIBLE:
+                    arrived = adjacency.without(arrived, earlier, gate)
+            reached.append(arrived)
+        return cls(reached, relations)
 
-        `reached[t]: [E]` entity weights before hop t + 1, `relations[t]: [2R]` weights of hop t + 1.
-        """
+    def back(self, adjacency: Adjacency, row: int, answer: int, num_hops: int) -> list[tuple[Edge, int]] | None:
+        """The heaviest walk of `num_hops` of a row into `answer`, first edge first, each with its directed relation."""
         walk: list[tuple[Edge, int]] = []
         entity = answer
-        for weights, relation_weights in zip(reversed(reached), reversed(relations), strict=True):
-            arriving = slice(self.offsets[entity], self.offsets[entity + 1])
-            source, relation = self.source[arriving], self.relation[arriving]
-            scores = weights[source] * relation_weights[relation]
-            if not len(scores) or (best := int(scores.argmax())) < 0 or scores[best] <= 0:
+        for t in reversed(range(num_hops)):
+            followed = self.relations[t]
+            part = slice(followed.offsets[row], followed.offsets[row + 1])
+            relation = followed.relation[part]
+            here = np.full(len(relation), entity, dtype=np.int64)
+            pair, source = adjacency.neighbours(here, adjacency.inverse(relation))
+            weight = adjacency.weights_at(self.reached[t], np.full(len(source), row, dtype=np.int64), source)
+            scores = weight * followed.weight[part][pair]
+            if not len(scores) or scores.max() <= 0:
                 return None
-            came_from, directed = int(source[best]), int(relation[best])
-            walk.append((self._edge(came_from, directed, entity), directed))
+            best = int(scores.argmax())
+            directed, came_from = int(relation[pair[best]]), int(source[best])
+            inverse = directed >= adjacency.num_relations
+            head, tail = (entity, came_from) if inverse else (came_from, entity)
+            walk.append(((head, directed % adjacency.num_relations, tail, inverse), directed))
             entity = came_from
         return walk[::-1]
 
-    def _edge(self, came_from: int, directed: int, entity: int) -> Edge:
-        inverse = directed >= self.num_relations
-        head, tail = (entity, came_from) if inverse else (came_from, entity)
-        return head, directed % self.num_relations, tail, inverse
-
-
-def branch(
-    topic: Topic,
-    walk: list[tuple[Edge, int]],
-    relations: list[NDArray[np.float32]],
-    exclude: list[NDArray[np.float32]],
-) -> Branch:
-    """The program that `walk` is an instance of: its relations, and others nearly as heavy at the same hop."""
-    num_relations = len(relations[0]) // 2
-    hops = []
-    for (_, chosen), weights in zip(walk, relations, strict=False):
-        followed = np.flatnonzero(weights >= ALTERNATIVE * weights[chosen])
-        heaviest_first = followed[np.argsort(-weights[followed], kind="stable")]
-        hops.append(
-            tuple(
-                RelationChoice(int(r) % num_relations, bool(r >= num_relations), float(weights[r]))
-                for r in heaviest_first
-            )
-        )
-    excluded = tuple(tuple(np.flatnonzero(gates > EXCLUDED).tolist()) for gates in exclude[: len(hops)])
-    return Branch(topic, tuple(hops), excluded)
+    def program(
+        self, adjacency: Adjacency, topic: Topic, row: int, walk: list[tuple[Edge, int]], exclude: Sequence[Floats]
+    ) -> Branch:
+        """The program that `walk` is an instance of: its relations, and others nearly as heavy at the same hop."""
+        hops = []
+        for (_, chosen), followed in zip(walk, self.relations, strict=False):
+            part = slice(followed.offsets[row], followed.offsets[row + 1])
+            weight_of = dict(zip(followed.relation[part].tolist(), followed.weight[part].tolist(), strict=True))
+            kept = [r for r, weight in weight_of.items() if weight >= ALTERNATIVE * weight_of[chosen]]
+            kept.sort(key=lambda r: -weight_of[r])
+            num = adjacency.num_relations
+            hops.append(tuple(RelationChoice(r % num, r >= num, weight_of[r]) for r in kept))
+        excluded = tuple(tuple(np.flatnonzero(gates[row] > EXCLUDED).tolist()) for gates in exclude[: len(hops)])
+        return Branch(topic, tuple(hops), excluded)

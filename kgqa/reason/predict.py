@@ -3,20 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from kgqa.graph.subgraph import TripleTable
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
-from kgqa.reason.data import Example, Vocabulary, collate, example
-from kgqa.reason.follow import EdgeIndex, edge_index, follow
-from kgqa.reason.paths import Backtracker, Branch, Edge, branch
-from kgqa.reason.reasoner import Reasoner, Reasoning, Walks, combine
+from kgqa.reason.examples import Example, Vocabulary, collate, example, known_topics
+from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, choices, collect, heaviest, select
+from kgqa.reason.paths import Branch, Edge, Walked
+from kgqa.reason.reasoner import Reasoner, Walks, relative_constraint
 from kgqa.types import Question, Topic
 
 NO_ENTITY = "no such entity"
@@ -43,6 +42,19 @@ class Prediction:
     """Why there is no answer."""
 
 
+class _Instructed(NamedTuple):
+    """What the network says about B walks of Q questions, as arrays."""
+
+    start: Frontier
+    relations: list[Choices]
+    exclude: list[Floats]  # per hop [B, t + 1]
+    stops: Floats  # [T, B]
+    constraint: Floats  # [B], 1 for each question's strongest
+    found_none: list[Floats]  # per hop [B] weight of "no such relation"
+    question: Ints  # [B]
+    first_walk: Ints  # [Q + 1]
+
+
 class Predictor:
     """A reasoner bound to one graph."""
 
@@ -52,21 +64,20 @@ class Predictor:
         settings: ReasonerSettings,
         table: TripleTable,
         *,
-        batch_size: int = 64,
+        batch_size: int = 256,
         max_paths: int = 10,
     ) -> None:
         self.reasoner = reasoner.eval()
         self.settings = settings
         self.batch_size, self.max_paths = batch_size, max_paths
         self.vocabulary = Vocabulary(table)
-        self.edges: EdgeIndex = edge_index(table)
-        self.backtracker = Backtracker(self.edges)
+        self.adjacency = Adjacency(table)
         with torch.inference_mode():
             self.relations = reasoner.relation_features(table.relation_texts)
 
     @classmethod
     def load(
-        cls, path: Path, kb: KnowledgeBase, *, encoder: str | None = None, batch_size: int = 64, max_paths: int = 10
+        cls, path: Path, kb: KnowledgeBase, *, encoder: str | None = None, batch_size: int = 256, max_paths: int = 10
     ) -> "Predictor":
         """The reasoner of a checkpoint over a knowledge base; ModelError where it cannot be loaded."""
         reasoner, settings = checkpoint.load(path, encoder=encoder)
@@ -77,139 +88,148 @@ class Predictor:
         predictions: list[Prediction] = [Prediction(reason=NO_ENTITY)] * len(questions)
         known = [(index, example(question, self.vocabulary)) for index, question in enumerate(questions)]
         known = [(index, one) for index, one in known if one.topics]
-        for start in range(0, len(known), self.batch_size):
-            part = known[start : start + self.batch_size]
-            topics = [_known_topics(questions[index], self.vocabulary) for index, _ in part]
+        for begin in range(0, len(known), self.batch_size):
+            part = known[begin : begin + self.batch_size]
+            topics = [known_topics(questions[index], self.vocabulary) for index, _ in part]
             for (index, _), prediction in zip(part, self._predict([one for _, one in part], topics), strict=True):
                 predictions[index] = prediction
         return predictions
 
-    @torch.inference_mode()
     def _predict(self, examples: list[Example], topics: list[list[Topic]]) -> Iterator[Prediction]:
-        walks = collate(examples).walks
-        soft = self.reasoner(walks, self.edges, self.relations)
-        best = soft.answers.max(0)
-        walk_of = np.concatenate([[0], np.bincount(walks.question.numpy(), minlength=len(examples)).cumsum()])
-        programs: list[tuple[Branch, ...]] = []
-        for q, (confidence, answer) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-            given_up = confidence <= max(self.settings.abstain_below, 0.0)
-            numbers = range(walk_of[q], walk_of[q + 1])
-            programs.append(() if given_up else self._program(answer, soft, numbers, topics[q]))
-        hard = _Hard.run(programs, walks, soft, walk_of, self.edges)
+        said = self._instruct(collate(examples).walks)
+        soft = Walked.run(self.adjacency, said.start, said.relations, said.exclude)
+        weights = self._answers(soft, said, said.stops, said.constraint)
+        best, confidence = heaviest(weights, len(examples))
+        threshold = self.settings.abstain_below
+        programs = [
+            self._program(soft, said, q, int(best[q]), topics[q]) if confidence[q] > threshold else {}
+            for q in range(len(examples))
+        ]
+        hard = self._run(programs, said)
+        ends, counts = self._ends(programs, said)
+        found = self._answers(hard, said, ends, counts)
+        border = np.searchsorted(found.row, np.arange(len(examples) + 1))
         for q, program in enumerate(programs):
-            confidence = float(best.values[q])
             if not program:
-                yield Prediction(confidence=confidence, reason=_why_not(soft, range(walk_of[q], walk_of[q + 1])))
+                yield Prediction(confidence=float(confidence[q]), reason=_why_not(said, q))
                 continue
-            found = hard.answers[:, q].nonzero()[:, 0]
-            scores = soft.answers[found, q]
-            order = scores.argsort(descending=True, stable=True)
-            answers = found[order].tolist()
+            answers = found.entity[border[q] : border[q + 1]]
+            scores = self.adjacency.weights_at(weights, np.full(len(answers), q), answers)
+            order = np.argsort(-scores, kind="stable")
             yield Prediction(
-                answers,
+                answers[order].tolist(),
                 scores[order].tolist(),
-                program,
-                [path for answer in answers[: self.max_paths] for path in hard.paths(answer, q, self.backtracker)],
-                confidence,
+                tuple(program.values()),
+                list(self._paths(hard, program, answers[order[: self.max_paths]].tolist())),
+                float(confidence[q]),
             )
 
-    def _program(self, answer: int, soft: Reasoning, walks: range, topics: list[Topic]) -> tuple[Branch, ...]:
-        """The branches that lead to the best answer; a topic that hardly counts gives none."""
-        branches = []
-        for walk, topic in zip(walks, topics, strict=True):
-            if soft.constraint[walk] < _COUNTS:
+    @torch.inference_mode()
+    def _instruct(self, walks: Walks) -> _Instructed:
+        hops, stops, constraint = self.reasoner.instruct(walks, self.relations)
+        constraint = relative_constraint(constraint, walks.question, walks.num_questions)
+        use = float(self.reasoner.use_exclusion)
+        question = walks.question.numpy()
+        return _Instructed(
+            start=collect(
+                walks.start_walk.numpy(), walks.start_entity.numpy(), walks.start_weight.numpy(),
+                self.adjacency.num_entities,
+            ),
+            relations=[choices(hop.relations.numpy()) for hop in hops],
+            exclude=[(use * hop.exclude).numpy() for hop in hops],
+            stops=stops.numpy(),
+            constraint=constraint.numpy(),
+            found_none=[1 - hop.relations.sum(-1).numpy() for hop in hops],
+            question=question,
+            first_walk=np.searchsorted(question, np.arange(walks.num_questions + 1)),
+        )  # fmt: skip
+
+    def _answers(self, walked: Walked, said: _Instructed, stops: Floats, constraint: Floats) -> Frontier:
+        """Weights of a batch's answers, with questions as rows: what all counting topics of a question agree on."""
+        parts = [
+            step._replace(weight=step.weight * stop[step.row])
+            for step, stop in zip(walked.reached[1:], stops, strict=True)
+        ]
+        row, entity, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
+        ended = collect(row, entity, weight, self.adjacency.num_entities)
+        # The walk that counts most counts fully: outside of what it reached nothing is an answer.
+        num_walks = np.diff(said.first_walk)
+        strength = constraint - 1e-6 * np.arange(len(constraint))
+        order = np.lexsort((-strength, said.question))
+        main = order[said.first_walk[:-1]]
+        is_main = np.zeros(len(constraint), dtype=bool)
+        is_main[main] = True
+        kept = is_main[ended.row]
+        answers = Frontier(said.question[ended.row[kept]], ended.entity[kept], ended.weight[kept])
+        for rank in range(1, int(num_walks.max(initial=1))):
+            has_other = num_walks > rank
+            other = order[np.where(has_other, said.first_walk[:-1] + rank, 0)]
+            there = self.adjacency.weights_at(ended, other[answers.row], answers.entity)
+            counted = np.where(has_other, constraint[other], 0)[answers.row]
+            answers = answers._replace(weight=(answers.weight * (1 - counted * (1 - there))).astype(np.float32))
+        return select(answers, answers.weight > 0)
+
+    def _program(self, soft: Walked, said: _Instructed, q: int, answer: int, topics: list[Topic]) -> dict[int, Branch]:
+        """By walk, the branches that lead to the best answer; a topic that hardly counts gives none."""
+        program: dict[int, Branch] = {}
+        for walk, topic in zip(range(said.first_walk[q], said.first_walk[q + 1]), topics, strict=True):
+            if said.constraint[walk] < _COUNTS:
                 continue
-            reached = [_column(step, walk) for step in soft.reached]
-            relations = [_row(hop.relations, walk) for hop in soft.hops]
-            ends = [float(stop[walk]) * reached[t + 1][answer] for t, stop in enumerate(soft.stops)]
-            num_hops = int(np.argmax(ends)) + 1
-            back = self.backtracker.back(answer, reached[:num_hops], relations[:num_hops])
+            here = np.array([walk]), np.array([answer])
+            ends = [
+                stop[walk] * self.adjacency.weights_at(step, *here)[0]
+                for stop, step in zip(said.stops, soft.reached[1:], strict=True)
+            ]
+            back = soft.back(self.adjacency, walk, answer, int(np.argmax(ends)) + 1)
             if back is None:
-                return ()
-            branches.append(branch(topic, back, relations, [_row(hop.exclude, walk) for hop in soft.hops]))
-        return tuple(branches)
+                return {}
+            program[walk] = soft.program(self.adjacency, topic, walk, back, said.exclude)
+        return program
 
-
-@dataclass(frozen=True, slots=True)
-class _Hard:
-    """The programs of a batch, run with weights of 0 and 1."""
-
-    answers: Tensor  # [E, Q] bool
-    reached: list[NDArray[np.float32]]  # per step [E, B]
-    relations: list[NDArray[np.float32]]  # per hop [B, 2R]
-    walks_of: list[list[tuple[int, int]]]  # per question its walks (number, hops)
-
-    @classmethod
-    def run(
-        cls,
-        programs: list[tuple[Branch, ...]],
-        walks: Walks,
-        soft: Reasoning,
-        walk_of: NDArray[np.int64],
-        edges: EdgeIndex,
-    ) -> "_Hard":
-        relations = [torch.zeros_like(hop.relations) for hop in soft.hops]
-        exclude = [torch.zeros_like(hop.exclude) for hop in soft.hops]
-        ends = torch.zeros_like(soft.stops)
-        counts = torch.zeros(len(walks.texts))
-        walks_of: list[list[tuple[int, int]]] = []
-        for q, program in enumerate(programs):
-            numbers = [w for w in range(walk_of[q], walk_of[q + 1]) if soft.constraint[w] >= _COUNTS]
-            walks_of.append([(w, len(b.relations)) for w, b in zip(numbers, program, strict=False)])
-            for (walk, num_hops), one in zip(walks_of[q], program, strict=True):
-                counts[walk], ends[num_hops - 1, walk] = 1, 1
-                for t in range(num_hops):
-                    for choice in one.relations[t]:
-                        relations[t][walk, choice.index + choice.inverse * edges.num_relations] = 1
-                    exclude[t][walk, list(one.excluded[t])] = 1
-        reached = [(soft.reached[0] > 0).float()]
-        ended = torch.zeros_like(reached[0])
-        for t, followed in enumerate(relations):
-            arrived = (follow(reached[-1], followed.T.contiguous(), edges) > 0).float()
-            for step, earlier in enumerate(reached):
-                arrived = arrived * (1 - exclude[t][:, step] * earlier)
-            reached.append(arrived)
-            ended += ends[t] * arrived
-        answers, _ = combine(ended, counts, walks.question, walks.num_questions)
-        return cls(answers > 0, [r.numpy() for r in reached], [r.numpy() for r in relations], walks_of)
-
-    def paths(self, answer: int, question: int, backtracker: Backtracker) -> Iterator[list[Edge]]:
-        """For each branch the path that led to `answer`."""
-        for walk, num_hops in self.walks_of[question]:
-            back = backtracker.back(
-                answer,
-                [step[:, walk] for step in self.reached[:num_hops]],
-                [hop[walk] for hop in self.relations[:num_hops]],
+    def _run(self, programs: list[dict[int, Branch]], said: _Instructed) -> Walked:
+        """All programs of a batch at once, with weights of 0 and 1."""
+        num_walks, num_relations = len(said.question), self.adjacency.num_relations
+        branches = {walk: branch for program in programs for walk, branch in program.items()}
+        relations, exclude = [], []
+        for t, gates in enumerate(said.exclude):
+            followed = [
+                branches[w].relations[t] if w in branches and t < len(branches[w].relations) else ()
+                for w in range(num_walks)
+            ]
+            directed = [choice.index + choice.inverse * num_relations for hop in followed for choice in hop]
+            offsets = np.concatenate([[0], np.cumsum([len(hop) for hop in followed])])
+            relations.append(
+                Choices(offsets, np.array(directed, dtype=np.int64), np.ones(len(directed), dtype=np.float32))
             )
-            if back is not None:
-                yield [edge for edge, _ in back]
+            hard = np.zeros_like(gates)
+            for walk, branch in branches.items():
+                if t < len(branch.excluded):
+                    hard[walk, list(branch.excluded[t])] = 1
+            exclude.append(hard)
+        start = said.start._replace(weight=np.ones_like(said.start.weight))
+        return Walked.run(self.adjacency, start, relations, exclude)
+
+    def _ends(self, programs: list[dict[int, Branch]], said: _Instructed) -> tuple[Floats, Floats]:
+        """Where each program's walks end, `[T, B]`, and which of them count, `[B]`."""
+        ends, counts = np.zeros_like(said.stops), np.zeros_like(said.constraint)
+        for program in programs:
+            for walk, branch in program.items():
+                ends[len(branch.relations) - 1, walk] = counts[walk] = 1
+        return ends, counts
+
+    def _paths(self, hard: Walked, program: dict[int, Branch], answers: list[int]) -> Iterator[list[Edge]]:
+        """For each answer and each branch the path that leads there."""
+        for answer in answers:
+            for walk, branch in program.items():
+                back = hard.back(self.adjacency, walk, answer, len(branch.relations))
+                if back is not None:
+                    yield [edge for edge, _ in back]
 
 
-def _known_topics(question: Question, vocabulary: Vocabulary) -> list[Topic]:
-    """The topics that became placeholders, in their order: the same rule as `data.example`."""
-    kept, end = [], 0
-    for topic in sorted(question.topics, key=lambda topic: topic.span):
-        if topic.span[0] >= end and any(c.iri in vocabulary.by_term for c in topic.candidates):
-            kept.append(topic)
-            end = topic.span[1]
-    return kept
-
-
-def _why_not(soft: Reasoning, walks: range) -> str:
+def _why_not(said: _Instructed, q: int) -> str:
     """No relation was wanted at a hop before the walk would end, or the graph has no such edges."""
-    for walk in walks:
-        for t, hop in enumerate(soft.hops):
-            going_on = float(soft.stops[t:, walk].sum())
-            if going_on > 0.5 and float(hop.relations[walk].sum()) < 0.5:
+    for walk in range(said.first_walk[q], said.first_walk[q + 1]):
+        for t, none in enumerate(said.found_none):
+            if said.stops[t:, walk].sum() > 0.5 and none[walk] > 0.5:
                 return NO_RELATION
     return NOT_KNOWN
-
-
-def _column(tensor: Tensor, index: int) -> NDArray[np.float32]:
-    column: NDArray[np.float32] = tensor[:, index].numpy()
-    return column
-
-
-def _row(tensor: Tensor, index: int) -> NDArray[np.float32]:
-    row: NDArray[np.float32] = tensor[index].numpy()
-    return row

@@ -110,7 +110,8 @@ class Reasoner(nn.Module):
                     arrived = arrived * (1 - hop.exclude[:, step] * earlier)
             reached.append(arrived)
             walk = walk + stop * arrived
-        answers, constraint = combine(walk, constraint, walks.question, walks.num_questions)
+        constraint = relative_constraint(constraint, walks.question, walks.num_questions)
+        answers = combine(walk, constraint, walks.question, walks.num_questions)
         return Reasoning(answers, hops, reached, stops, constraint)
 
     def _start(self, walks: Walks, edges: EdgeIndex) -> Tensor:
@@ -133,16 +134,20 @@ def _stop_distribution(stop: Tensor) -> Tensor:
     return going_on * torch.cat([stop[:-1], torch.ones_like(stop[:1])])
 
 
-def combine(walk: Tensor, constraint: Tensor, question: Tensor, num_questions: int) -> tuple[Tensor, Tensor]:
-    """Answers that all topics of a question agree on: `[E, B] -> [E, Q]`, and the constraints used `[B]`."""
+def relative_constraint(constraint: Tensor, question: Tensor, num_questions: int) -> Tensor:
+    """How far each walk must hold, `[B]`, against the strongest of its question, which counts fully.
+
+    So a question never loses all its constraints, and a topic that is alone always counts.
+    """
+    strongest = constraint.new_zeros(num_questions).scatter_reduce(0, question, constraint, "amax", include_self=False)
+    return constraint / strongest[question].clamp(min=1e-6)
+
+
+def combine(walk: Tensor, constraint: Tensor, question: Tensor, num_questions: int) -> Tensor:
+    """What all topics of a question agree on: prod_k (1 - a_k (1 - walk_k)), `[E, B], [B], [B] -> [E, Q]`."""
     if len(question) == num_questions:
-        return walk, torch.ones_like(constraint)
-    counts = torch.bincount(question, minlength=num_questions)
-    alone = (counts == 1)[question]
-    # The topic that counts most counts fully, so that a question never loses all its constraints.
-    highest = constraint.new_zeros(num_questions).scatter_reduce(0, question, constraint, "amax", include_self=False)
-    constraint = torch.where(alone, torch.ones_like(constraint), constraint / highest[question].clamp(min=1e-6))
+        return walk
     kept = 1 - constraint * (1 - walk)
-    ends = counts.cumsum(0).tolist()
-    answers = [kept[:, end - count : end].prod(dim=1) for end, count in zip(ends, counts.tolist(), strict=True)]
-    return torch.stack(answers, dim=1), constraint
+    counts = torch.bincount(question, minlength=num_questions).tolist()
+    ends = torch.tensor(counts).cumsum(0).tolist()
+    return torch.stack([kept[:, end - count : end].prod(dim=1) for end, count in zip(ends, counts, strict=True)], dim=1)

@@ -27,7 +27,8 @@ from kgqa.errors import InputError, ModelError
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
-from kgqa.reason.data import Batch, Example, QuestionData, trainable
+from kgqa.reason.data import QuestionData
+from kgqa.reason.examples import Batch, Example, trainable
 from kgqa.reason.follow import EdgeIndex, edge_index
 from kgqa.reason.reasoner import Reasoner, Reasoning
 from kgqa.reason.synthetic import PathQuestions

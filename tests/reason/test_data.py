@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.data import EpochSampler, Example, Vocabulary, collate, example, trainable
+from kgqa.reason.data import EpochSampler
 from kgqa.reason.encoder import PLACEHOLDER
+from kgqa.reason.examples import Example, Vocabulary, collate, example, trainable
 from kgqa.types import Candidate, Question, Topic
 
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.data import Example, collate
 from kgqa.reason.encoder import PLACEHOLDER, HashedTokens, pooled
+from kgqa.reason.examples import Example, collate
 from kgqa.reason.follow import edge_index
 from kgqa.reason.instructions import Hop
-from kgqa.reason.reasoner import Reasoner, combine, saturate
+from kgqa.reason.reasoner import Reasoner, combine, relative_constraint, saturate
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +96,14 @@ def test_hops_follow_stop_and_leave_out(reasoner: Reasoner, toy: TripleTable, mo
 def test_two_topics_must_both_hold_unless_one_is_told_not_to_count() -> None:
     walk = torch.tensor([[1.0, 1.0, 0.2], [1.0, 0.0, 0.3], [0.0, 1.0, 0.0]])
     question = torch.tensor([0, 0, 1])
-    answers, used = combine(walk, torch.tensor([0.9, 0.9, 0.1]), question, 2)
+    used = relative_constraint(torch.tensor([0.9, 0.9, 0.1]), question, 2)
+    assert used.tolist() == [1, 1, 1]  # the only topic of a question counts fully, however little was thought of it
+    answers = combine(walk, used, question, 2)
     assert answers[:, 0].tolist() == [1, 0, 0]
-    torch.testing.assert_close(answers[:, 1], walk[:, 2])  # the only topic counts fully
-    answers, used = combine(walk, torch.tensor([0.9, 0.0, 0.5]), question, 2)
-    assert answers[:, 0].tolist() == [1, 1, 0]
+    torch.testing.assert_close(answers[:, 1], walk[:, 2])
+    used = relative_constraint(torch.tensor([0.9, 0.0, 0.5]), question, 2)
     assert used.tolist() == [1, 0, 1]
+    assert combine(walk, used, question, 2)[:, 0].tolist() == [1, 1, 0]
 
 
 def test_saturation_keeps_values_below_one_and_passes_gradients_above() -> None:

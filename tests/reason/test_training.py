@@ -15,8 +15,8 @@ from kgqa.errors import InputError, ModelError
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
-from kgqa.reason.data import Batch, Example
 from kgqa.reason.encoder import PLACEHOLDER
+from kgqa.reason.examples import Batch, Example
 from kgqa.reason.training import ReasonerTraining, TrainingOptions, abstention_threshold, answer_loss, fit
 
 SETTINGS = ReasonerSettings(

@@ -13,6 +13,5 @@ if __name__ == "__main__":
     strategy = "ddp_find_unused_parameters_true" if devices > 1 else "auto"
     lightning = {"accelerator": "cpu", "devices": devices, "strategy": strategy}
     examples = questions(table())
-    fit(
-        SETTINGS, table(), examples, examples, options(3, batch_size=batch_size, lightning=lightning), folder=folder, seed=2
-    )  # fmt: skip
+    chosen = options(3, batch_size=batch_size, lightning=lightning)
+    fit(SETTINGS, table(), examples, examples, chosen, folder=folder, seed=2)

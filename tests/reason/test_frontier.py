@@ -1,0 +1,103 @@
+"""Hops over what was reached, against the dense hops over everything."""
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kgqa.graph.subgraph import TripleTable
+from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
+from kgqa.reason.encoder import PLACEHOLDER, HashedTokens
+from kgqa.reason.examples import Example, collate
+from kgqa.reason.follow import edge_index, follow
+from kgqa.reason.frontier import Adjacency, Frontier, choices, collect, heaviest
+from kgqa.reason.paths import Walked
+from kgqa.reason.predict import Predictor
+from kgqa.reason.reasoner import Reasoner
+
+
+def random_table(seed: int, entities: int, facts: int, relations: int) -> TripleTable:
+    rng = np.random.default_rng(seed)
+    triples = {
+        (int(rng.integers(entities)), int(rng.integers(relations)), int(rng.integers(entities))) for _ in range(facts)
+    }
+    heads, rels, tails = (np.array(column, dtype=np.int64) for column in zip(*sorted(triples), strict=True))
+    names = [f"e{i}" for i in range(entities)]
+    return TripleTable(
+        heads, rels, tails, names, names, [f"r{i}" for i in range(relations)], [f"to {i}" for i in range(relations)]
+    )
+
+
+def dense(frontier: Frontier, num_entities: int, num_rows: int) -> torch.Tensor:
+    weights = torch.zeros(num_entities, num_rows)
+    weights[torch.from_numpy(frontier.entity), torch.from_numpy(frontier.row)] = torch.from_numpy(frontier.weight)
+    return weights
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 40), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_a_step_agrees_with_the_dense_hop(seed: int, entities: int, facts: int, relations: int) -> None:
+    table = random_table(seed, entities, facts, relations)
+    rng = np.random.default_rng(seed)
+    weights = (rng.random((3, 2 * relations)) * (rng.random((3, 2 * relations)) < 0.6)).astype(np.float32)
+    start = collect(rng.integers(3, size=5), rng.integers(entities, size=5), rng.random(5).astype(np.float32), entities)
+    reached = Adjacency(table).step(start, choices(weights, prune=1e-9))
+    expected = follow(dense(start, entities, 3), torch.from_numpy(weights.T.copy()), edge_index(table)).clamp(max=1)
+    torch.testing.assert_close(dense(reached, entities, 3), expected)
+    key = reached.row * entities + reached.entity
+    assert (np.diff(key) > 0).all()
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=25, deadline=None)
+def test_soft_answers_agree_with_the_reasoner_s_dense_ones(seed: int) -> None:
+    table = random_table(seed, 9, 25, 3)
+    torch.manual_seed(seed)
+    sizes = {"width": 16, "num_heads": 2, "num_slots": 3}
+    reasoner = Reasoner(HashedTokens(width=16, num_buckets=64), **sizes).eval()
+    predictor = Predictor(reasoner, ReasonerSettings(EncoderSettings(), sizes), table)
+    rng = np.random.default_rng(seed)
+    examples = [
+        Example(
+            f"{PLACEHOLDER} x{q} " * num,
+            tuple(((int(e), 0.6), (int((e + 1) % 9), 0.4)) for e in rng.integers(9, size=num)),
+            None,
+        )
+        for q, num in enumerate((1, 2, 3, 1))
+    ]
+    walks = collate(examples).walks
+    with torch.inference_mode():
+        expected = reasoner(walks, edge_index(table), predictor.relations).answers
+    said = predictor._instruct(walks)
+    soft = Walked.run(predictor.adjacency, said.start, said.relations, said.exclude)
+    answers = predictor._answers(soft, said, said.stops, said.constraint)
+    torch.testing.assert_close(dense(answers, 9, len(examples)), expected, atol=2e-2, rtol=0)
+    _, weight = heaviest(answers, len(examples))
+    torch.testing.assert_close(torch.from_numpy(weight), expected.max(0).values, atol=2e-2, rtol=0)
+
+
+def test_a_budget_keeps_the_heaviest_of_each_row() -> None:
+    hub = TripleTable(
+        np.zeros(5, dtype=np.int64), np.zeros(5, dtype=np.int64), np.arange(1, 6),
+        [str(i) for i in range(6)], [str(i) for i in range(6)], ["r"], ["r"],
+    )  # fmt: skip
+    start = Frontier(np.array([0, 1]), np.array([0, 0]), np.array([1.0, 0.5], dtype=np.float32))
+    followed = choices(np.array([[1.0, 0], [1.0, 0]], dtype=np.float32))
+    reached = Adjacency(hub).step(start, followed, budget=2)
+    assert np.bincount(reached.row).tolist() == [2, 2]
+
+
+def test_leaving_out_is_the_product_of_the_gates() -> None:
+    adjacency = Adjacency(random_table(0, 5, 8, 2))
+    one = Frontier(np.array([0, 0, 1]), np.array([1, 2, 1]), np.array([0.8, 0.6, 0.4], dtype=np.float32))
+    earlier = Frontier(np.array([0, 1]), np.array([1, 1]), np.array([1.0, 0.5], dtype=np.float32))
+    left = adjacency.without(one, earlier, np.array([1.0, 0.5], dtype=np.float32))
+    assert left.entity.tolist() == [2, 1]
+    np.testing.assert_allclose(left.weight, [0.6, 0.3])
+
+
+def test_the_first_of_equals_is_the_heaviest_and_empty_rows_say_so() -> None:
+    frontier = Frontier(np.array([0, 0, 2]), np.array([3, 4, 1]), np.array([0.5, 0.5, 0.1], dtype=np.float32))
+    entity, weight = heaviest(frontier, 4)
+    assert entity.tolist() == [3, -1, 1, -1]
+    np.testing.assert_allclose(weight, [0.5, 0, 0.1, 0])
