@@ -278,6 +278,9 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
             connection.execute("PRAGMA cache_size = -64000")
         elif not os.access(path.parent, os.W_OK):  # WAL wants to create files beside; on a read-only disk nobody writes
             connection.close()
+            wal = path.with_name(path.name + "-wal")
+            if wal.is_file() and wal.stat().st_size:
+                raise StoreError(f"{path} has changes in {wal.name} yet; open it once on a disk that can be written")
             connection = sqlite3.connect(location + "&immutable=1", uri=True, isolation_level=None)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:

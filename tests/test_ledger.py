@@ -92,6 +92,18 @@ def test_a_reader_opens_and_reads_while_a_writer_works(tmp_path: Path) -> None:
         assert seen(path, 1) == "x"
 
 
+def test_a_read_only_disk_will_do_unless_a_killed_writer_left_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    write(path, 0, "x")
+    monkeypatch.setattr("kgqa.ledger.os.access", lambda *_: False)
+    assert seen(path, 1) == "x"
+    (tmp_path / "ledger.sqlite-wal").write_bytes(b"left")
+    with pytest.raises(StoreError, match=r"ledger\.sqlite-wal.*can be written"):
+        Ledger.read(path, 1)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"not a database" * 100])
 def test_a_damaged_file_is_an_error_with_a_remedy(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "ledger.sqlite"
