@@ -63,7 +63,7 @@ def plain(name: str) -> list[str]:
     words = re.sub(r"(?<=\b[A-Z]\.)(?=\S)", " ", folded.replace("ł", "l").replace("Ł", "L")).lower().split()
     while len(words) > 1 and words[0] in _STRIPPED_TITLES:
         words = words[1:]
-    return [word for part in words for word in part.split("-")]
+    return [word for part in words for word in part.split("-") if word] or [name.lower()]
 
 
 def same_person(one: Sequence[str], other: Sequence[str], given_names: frozenset[str]) -> bool:

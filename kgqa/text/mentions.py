@@ -39,7 +39,7 @@ _PRONOUNS = {
     "he": "m", "him": "m", "his": "m", "she": "f", "her": "f", "hers": "f", "it": "n", "its": "n",
     "they": "p", "them": "p", "their": "p", "theirs": "p",
 }  # fmt: skip
-_ENDS_NO_NAME = frozenset({"PUNCT", "ADP", "AUX", "DET"})
+_ENDS_NO_NAME = frozenset({"PUNCT", "ADP", "AUX", "DET", "SPACE"})
 _RELATIVES = frozenset({"who", "whom", "whose", "which", "that", "where"})
 
 
@@ -70,7 +70,8 @@ def find_spots(parse: Parse, text: str, lex: Lexicon) -> list[Spot]:
     spots = _values(parse, text)
     taken = {token for spot in spots for token in range(spot.start, spot.end)}
     for start, end, label in _names(parse, lex):
-        if not taken.intersection(range(start, end)):
+        is_blank = not "".join(parse.words[start:end]).strip()
+        if not is_blank and not taken.intersection(range(start, end)):
             spots.append(_spot(parse, text, start, end, "name", label))
             taken.update(range(start, end))
     spots.extend(_small_names(parse, text, lex, taken))

@@ -1,6 +1,8 @@
 """When two names are one entity's, decided on the names alone."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kgqa.text.entities import Entity, NameParts, inverted, plain, same_person
 from kgqa.text.lexicon import lexicon
@@ -21,6 +23,13 @@ GIVEN = lexicon().given_names
 )
 def test_names_are_compared_without_accents_titles_and_hyphens(name: str, words: str) -> None:
     assert plain(name) == words.split()
+
+
+@given(st.text(alphabet="Aé-. J'\u0301", min_size=1, max_size=12).filter(str.strip))
+@settings(max_examples=200)
+def test_every_name_has_words_to_compare(name: str) -> None:
+    assert plain(name)
+    assert all(plain(name))
 
 
 @pytest.mark.parametrize(
