@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier
+from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, of_row
 from kgqa.types import Topic
 
 ALTERNATIVE = 0.5
@@ -79,7 +79,8 @@ class Walked:
             relation = followed.relation[part]
             here = np.full(len(relation), entity, dtype=np.int64)
             pair, source = adjacency.neighbours(here, adjacency.inverse(relation))
-            weight = adjacency.weights_at(self.reached[t], np.full(len(source), row, dtype=np.int64), source)
+            before = of_row(self.reached[t], row)
+            weight = adjacency.weights_at(before, np.full(len(source), row, dtype=np.int64), source)
             scores = weight * followed.weight[part][pair]
             if not len(scores) or scores.max() <= 0:
                 return None

@@ -1,7 +1,7 @@
 """Answering with a trained reasoner: soft reasoning finds the program, the program gives the exact answer set."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.examples import Example, Vocabulary, collate, example, known_topics
 from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, choices, collect, heaviest, select
-from kgqa.reason.paths import Branch, Edge, Walked
+from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
 from kgqa.reason.reasoner import Reasoner, Walks, relative_constraint
 from kgqa.types import Question, Topic
 
@@ -183,8 +183,16 @@ class Predictor:
             back = soft.back(self.adjacency, walk, answer, int(np.argmax(ends)) + 1)
             if back is None:
                 return {}
-            program[walk] = soft.program(self.adjacency, topic, walk, back, said.exclude)
+            (head, _, tail, inverse), _ = back[0]
+            meant = self._meant(topic, tail if inverse else head)
+            program[walk] = soft.program(self.adjacency, meant, walk, back, said.exclude)
         return program
+
+    def _meant(self, topic: Topic, start: int) -> Topic:
+        """The topic without the candidates that are far less likely than the one the best walk started from."""
+        score = max(c.score for c in topic.candidates if self.vocabulary.by_term.get(c.iri) == start)
+        likely = (c for c in topic.candidates if c.score >= ALTERNATIVE * score and c.iri in self.vocabulary.by_term)
+        return replace(topic, candidates=tuple(likely))
 
     def _run(self, programs: list[dict[int, Branch]], said: _Instructed) -> Walked:
         """All programs of a batch at once, with weights of 0 and 1."""
@@ -206,7 +214,11 @@ class Predictor:
                 if t < len(branch.excluded):
                     hard[walk, list(branch.excluded[t])] = 1
             exclude.append(hard)
-        start = said.start._replace(weight=np.ones_like(said.start.weight))
+        starts = [
+            (w, self.vocabulary.by_term[c.iri]) for w, branch in branches.items() for c in branch.topic.candidates
+        ]
+        row, entity = np.array(starts, dtype=np.int64).reshape(-1, 2).T
+        start = collect(row, entity, np.ones(len(row), dtype=np.float32), self.adjacency.num_entities)
         return Walked.run(self.adjacency, start, relations, exclude)
 
     def _ends(self, programs: list[dict[int, Branch]], said: _Instructed) -> tuple[Floats, Floats]:
