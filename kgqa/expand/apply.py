@@ -7,39 +7,25 @@ readers see the generation before, and the next writer drops what it finds beyon
 """
 
 import logging
-import re
-import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
-from kgqa.artifacts import (
-    Generation,
-    code_version,
-    commit_generation,
-    current_generation,
-    generation_name,
-    hash_folder,
-    read_generation,
-    sha256_file,
-    write_generation,
-)
+from kgqa.artifacts import current_generation, hash_folder, sha256_file
 from kgqa.errors import ConfigError, InputError, StoreError
-from kgqa.expand.batches import BatchWriter, Extracted, TextExtractor, sweep, unfinished
+from kgqa.expand.batches import BatchWriter, Extracted, TextExtractor, unfinished
 from kgqa.expand.changes import Changes, graph_changes
 from kgqa.expand.plan import GIVEN, Corpus, content_hash, make_plan
 from kgqa.expand.record import Resolve, apply_redirects, record_facts, record_prose
 from kgqa.expand.vectors import VectorDelta, apply_vectors, delta_of_changes, delta_of_state, state_of
+from kgqa.expand.writer import Writer, writing
 from kgqa.graph.formats import read_facts
-from kgqa.graph.oxigraph import GraphStore, mark_live, open_live
+from kgqa.graph.oxigraph import GraphStore, open_live
 from kgqa.graph.subgraph import table_of
-from kgqa.ledger import DocumentRow, Ledger
-from kgqa.lock import writer_lock
+from kgqa.ledger import DocumentRow
 from kgqa.memory.embedder import Embedder
 from kgqa.memory.index import IndexOptions
-from kgqa.memory.long_term import LongTermMemory, MemoryRefs
+from kgqa.memory.long_term import LongTermMemory
 from kgqa.progress import progress
 from kgqa.types import Delta
 
@@ -89,7 +75,7 @@ def expand(
     With `dry_run` only the plan is made. Raises LockedError while another process writes, InputError for a corpus that
     cannot be used, StoreError for a damaged knowledge base or one whose vectors another embedder made.
     """
-    with _writing(kb) as writer:
+    with writing(kb) as writer:
         reader = settings.extractor.identity if settings.extractor else ""
         known = writer.ledger.documents()
         delta = make_plan(corpus, known, reader=reader, allow_empty=allow_empty, remove=remove)
@@ -105,7 +91,7 @@ def expand(
         changes = _write_graph(writer)
         vectors = _follow(writer, changes, settings)
         writer.count(changes)
-        name = writer.commit(stage, settings)
+        name = writer.commit(stage, config=settings.config, seed=settings.seed)
         counts = {
             "num_facts_added": len(changes.new.facts), "num_facts_removed": len(changes.old.facts),
             **vectors, "num_skipped": num_skipped + len(corpus.skipped), **writer.counts,
@@ -118,7 +104,7 @@ def index(kb: Path, settings: Settings) -> Outcome:
     assert settings.embedder is not None
     if current_generation(kb) is None:
         raise StoreError(f"no knowledge base at {kb}; build one with pipelines/extract.py corpus.path=DIR kb={kb}")
-    with _writing(kb) as writer:
+    with writing(kb) as writer:
         base = writer.base
         assert base is not None
         if base.embedder != settings.embedder.name:
@@ -127,100 +113,12 @@ def index(kb: Path, settings: Settings) -> Outcome:
             vectors = _catch_up(writer, store, settings)
         if base.indexed and not any(vectors.values()):
             return Outcome(None, Delta(), {**vectors, **writer.counts})
-        return Outcome(writer.commit("index", settings), Delta(), {**vectors, **writer.counts})
-
-
-class _Writer:
-    """The open knowledge base of the one writer, and the generation in the making."""
-
-    def __init__(self, kb: Path, base: Generation | None, ledger: Ledger) -> None:
-        self.kb = kb
-        self.base = base
-        self.ledger = ledger
-        self.name = generation_name(ledger.generation)
-        self.snapshot = base.snapshot if base else ""
-        self.snapshot_files = dict(base.snapshot_files) if base else {}
-        self.batches = dict(base.batches) if base else {}
-        self.memory = {kind: MemoryRefs.from_json(refs) for kind, refs in base.memory.items()} if base else {}
-        self.embedder = base.embedder if base else None
-        self.indexed = base.indexed if base else True
-        """Whether the vectors follow the graph; those of nothing do."""
-        self.counts = dict.fromkeys(COUNTS, 0) | (dict(base.counts) if base else {})
-
-    def check_embedder(self, embedder: Embedder | None) -> None:
-        """Vectors of two embedders are never mixed."""
-        if embedder and self.embedder and embedder.name != self.embedder:
-            raise StoreError(
-                f"{self.kb} was indexed with embedder {self.embedder!r}, this run has {embedder.name!r}; "
-                "choose that one, or run pipelines/index.py to index anew"
-            )
-
-    def count(self, changes: Changes) -> None:
-        """Brings the totals up to date from what changed, without counting what did not."""
-        old, new = changes.old, changes.new
-        grown = {
-            "num_documents": self.ledger.growth("documents"), "num_supports": self.ledger.growth("supports"),
-            "num_facts": len(new.facts) - len(old.facts),
-            "num_entities": len(new.nodes) - len(old.nodes),
-            "num_relations": len(new.relations) - len(old.relations),
-            "num_passages": len(new.passages) - len(old.passages),
-        }  # fmt: skip
-        self.counts = {key: self.counts[key] + grown[key] for key in COUNTS}
-
-    def commit(self, stage: str, settings: Settings) -> str:
-        """Makes all that was written one generation; returns its name."""
-        self.ledger.commit()
-        generation = Generation(
-            number=self.ledger.generation,
-            stage=stage,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            snapshot=self.snapshot,
-            snapshot_files=self.snapshot_files,
-            batches=self.batches,
-            memory={kind: refs.to_json() for kind, refs in self.memory.items()},
-            embedder=self.embedder,
-            indexed=self.indexed,
-            counts=self.counts,
-            manifest={"code": code_version(), "config": settings.config, "seed": settings.seed},
+        return Outcome(
+            writer.commit("index", config=settings.config, seed=settings.seed), Delta(), {**vectors, **writer.counts}
         )
-        write_generation(self.kb, generation)
-        commit_generation(self.kb, generation)
-        mark_live(self.kb / "graph", self.snapshot)
-        sweep(self.kb / "extract", self.batches)
-        return self.name
 
 
-COUNTS = ("num_documents", "num_facts", "num_supports", "num_entities", "num_relations", "num_passages")
-
-
-_NUMBER = re.compile(r"(\d{6,})")
-"""The generation in the name of a file or folder."""
-
-
-@contextmanager
-def _writing(kb: Path) -> Iterator[_Writer]:
-    """Holds the lock, drops what an unfinished run left, and opens the ledger."""
-    with writer_lock(kb):
-        name = current_generation(kb)
-        base = read_generation(kb, name) if name else None
-        committed = base.number if base else 0
-        _drop_uncommitted(kb, committed)
-        with Ledger.write(kb / "ledger.sqlite", committed) as ledger:
-            yield _Writer(kb, base, ledger)
-
-
-def _drop_uncommitted(kb: Path, committed: int) -> None:
-    """Removes what a later generation than the committed one has left. Batches stay: they are read again."""
-    folders = (kb / "generations", kb / "graph" / "snapshots", *(kb / "memory").glob("*"))
-    entries = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
-    late = [path for path in entries if (number := _NUMBER.search(path.name)) and int(number[1]) > committed]
-    temporary = [path for folder in (kb, kb / "graph", *folders) for path in folder.glob(".*.tmp")]
-    for path in {*late, *temporary}:
-        log.info("dropping %s, left by a run that did not finish", path)
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _read_corpus(writer: _Writer, corpus: Corpus, delta: Delta, settings: Settings) -> int:
+def _read_corpus(writer: Writer, corpus: Corpus, delta: Delta, settings: Settings) -> int:
     """What documents state, into the ledger; returns how many files and lines were passed over."""
     for doc_id in delta.removed:
         writer.ledger.drop_document(doc_id)
@@ -230,7 +128,7 @@ def _read_corpus(writer: _Writer, corpus: Corpus, delta: Delta, settings: Settin
     return sum(_read_facts(writer, corpus, doc_id, path, strict=settings.strict) for doc_id, path in facts)
 
 
-def _read_prose(writer: _Writer, corpus: Corpus, delta: Delta, settings: Settings) -> None:
+def _read_prose(writer: Writer, corpus: Corpus, delta: Delta, settings: Settings) -> None:
     extractor = settings.extractor
     if extractor is None:
         raise ConfigError(f"{corpus.path} holds prose, and no extractor was given; set corpus=text")
@@ -266,7 +164,7 @@ def _extractions(
         yield content_hash(extraction.document), extraction
 
 
-def _read_facts(writer: _Writer, corpus: Corpus, doc_id: str, path: Path, *, strict: bool) -> int:
+def _read_facts(writer: Writer, corpus: Corpus, doc_id: str, path: Path, *, strict: bool) -> int:
     """One file of facts; returns how many lines (or 1 for a file that is unusable among others) were passed over."""
     reader = read_facts(path, doc_id, strict=strict)
     row = DocumentRow(doc_id, corpus.source, sha256_file(path), "", None, str(path), GIVEN, "")
@@ -283,7 +181,7 @@ def _read_facts(writer: _Writer, corpus: Corpus, doc_id: str, path: Path, *, str
     return len(reader.skipped)
 
 
-def _write_graph(writer: _Writer) -> Changes:
+def _write_graph(writer: Writer) -> Changes:
     """Changes the live store as the ledger says, and makes the snapshot that readers will open."""
     graph, base = writer.kb / "graph", writer.base
     with open_live(graph, base.snapshot if base else None) as store:
@@ -298,7 +196,7 @@ def _write_graph(writer: _Writer) -> Changes:
     return changes
 
 
-def _follow(writer: _Writer, changes: Changes, settings: Settings) -> dict[str, int]:
+def _follow(writer: Writer, changes: Changes, settings: Settings) -> dict[str, int]:
     """The vectors of what changed; those of everything that is missing when an earlier run left them behind."""
     if settings.embedder is None:
         writer.indexed = False
@@ -309,7 +207,7 @@ def _follow(writer: _Writer, changes: Changes, settings: Settings) -> dict[str, 
         return _catch_up(writer, store, settings)
 
 
-def _catch_up(writer: _Writer, store: GraphStore, settings: Settings) -> dict[str, int]:
+def _catch_up(writer: Writer, store: GraphStore, settings: Settings) -> dict[str, int]:
     held = {
         kind: LongTermMemory.open(writer.kb / "memory" / kind, refs, device="cpu").ids().tolist()
         for kind, refs in writer.memory.items()
@@ -318,7 +216,7 @@ def _catch_up(writer: _Writer, store: GraphStore, settings: Settings) -> dict[st
     return _apply_vectors(writer, delta_of_state(state, held), settings)
 
 
-def _apply_vectors(writer: _Writer, delta: VectorDelta, settings: Settings) -> dict[str, int]:
+def _apply_vectors(writer: Writer, delta: VectorDelta, settings: Settings) -> dict[str, int]:
     assert settings.embedder is not None
     memory = writer.kb / "memory"
     writer.memory = apply_vectors(

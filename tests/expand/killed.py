@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kgqa import artifacts
-from kgqa.expand import apply, batches, vectors
+from kgqa.expand import apply, batches, vectors, writer
 from kgqa.expand.plan import Corpus
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.ledger import Ledger
@@ -21,8 +21,8 @@ STEPS: list[tuple[Any, str]] = [
     (batches.BatchWriter, "add"), (batches.BatchWriter, "finish"), (Ledger, "replace"), (Ledger, "drop_document"),
     (apply, "apply_redirects"), (apply, "open_live"), (GraphStore, "remove"), (GraphStore, "add"),
     (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
-    (apply, "write_generation"), (apply, "commit_generation"), (artifacts.os, "replace"), (apply, "mark_live"),
-    (apply, "sweep"),
+    (writer, "write_generation"), (writer, "commit_generation"), (artifacts.os, "replace"), (writer, "mark_live"),
+    (writer, "sweep"),
 ]  # fmt: skip
 
 

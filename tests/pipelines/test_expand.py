@@ -69,7 +69,7 @@ def test_an_interrupt_leaves_the_last_committed_state(folder: Path, monkeypatch:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("kgqa.expand.apply.write_generation", interrupted)
+        patch.setattr("kgqa.expand.writer.write_generation", interrupted)
         assert extract.main(corpus) == 130
     assert facts_of("kb") == 2
     assert extract.main(corpus) == 0
