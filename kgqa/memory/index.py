@@ -4,7 +4,7 @@ This is the only module that touches faiss. Everything speaks of *rows*, the pos
 scores are inner products, which for unit vectors are cosines. Dead rows are never taken out of an index (HNSW and GPU
 indexes cannot do that): a search fetches a few rows more than asked for and drops the dead ones, and the rare query
 that comes up short is answered exactly with a selector. Excluding by selector for the whole batch would keep faiss off
-its matrix products and is six times slower (docs/decisions/0003-long-term-memory.md).
+its matrix products and is six times slower (docs/decisions/0002-long-term-memory.md).
 """
 
 import logging
@@ -40,9 +40,12 @@ _GPU_MAX_K = 2048
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """Which index a new segment gets, and how it is searched. The defaults' recall stands in docs/benchmarks.md."""
+    """Which index a new segment gets, and how it is searched.
 
-    kind: str = "ivf"
+    Exact by default: batches are matrix products, which IVF beats only where it misses neighbours (docs/benchmarks.md).
+    """
+
+    kind: str = "flat"
     """flat (exact, no index file), ivf or hnsw."""
     min_rows: int = 200_000
     """Segments smaller than this are searched exactly: a matrix product beats an index there and needs no training."""
@@ -50,13 +53,13 @@ class IndexOptions:
     """IVF: number of lists = list_factor * sqrt(rows)."""
     train_rows: int = 48
     """IVF: training vectors for each list."""
-    probes: int = 64
+    probes: int = 128
     """IVF: lists visited by a query."""
     links: int = 32
     """HNSW: neighbours of a node."""
     ef_construction: int = 200
     """HNSW: candidates kept while building."""
-    ef_search: int = 128
+    ef_search: int = 64
     """HNSW: candidates kept while searching."""
     seed: int = 0
 
