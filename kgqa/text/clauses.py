@@ -14,6 +14,7 @@ _HAVE = frozenset(["has", "have", "had", "having", "'ve"])
 _NOMINAL = frozenset({"NOUN", "PROPN", "PRON", "NUM", "X", "SYM"})
 _MODIFIERS = frozenset({"DET", "ADJ", "NUM", "ADV", "PART"})
 _SUBJECTS = ("nsubj", "nsubj:pass", "nsubj:outer")
+_UNMARKED = ("obl:unmarked", "obl:tmod", "obl:npmod")
 _OBLIQUE = frozenset(
     {"obl", "nmod", "obl:agent", "obl:tmod", "nmod:tmod", "obl:npmod", "obl:unmarked", "nmod:unmarked"}
 )
@@ -63,6 +64,8 @@ def subject(parse: Parse, verb: int, depth: int = 0) -> list[int]:
         return []
     if dep in {"acl", "amod"} and parse.pos[head] not in {"VERB", "AUX"}:
         return [head]
+    if dep in {"parataxis", "appos", "dep"} and parse.pos[head] == "PROPN":
+        return [head]  # "X (born in Oslo) is"
     if dep == "xcomp" and (controller := [token for token in parse.with_dep(head, "obj") if token < verb]):
         return controller  # "a grant allowed HER to continue"
     if dep in {"conj", "xcomp", "advcl", "parataxis"}:
@@ -161,6 +164,8 @@ def prepositional(parse: Parse, trigger: int, prepositions: frozenset[str]) -> T
         if parse.deps[child] in {"obj", "obl", "nmod", "xcomp", "conj", "advmod", "appos"} and child > trigger
         for token in _with_case(parse, child, prepositions)
     ]
+    if "on" in prepositions:  # dates need no preposition: "died 2 May 2018", "(born 1962)"
+        own += parse.with_dep(trigger, *_UNMARKED) or nominal_after(parse, trigger)
     return [own, nested, _phrases_after(parse, trigger, prepositions)]
 
 

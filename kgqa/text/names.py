@@ -88,7 +88,8 @@ def is_common(parse: Parse, token: int, lex: Lexicon) -> bool:
     if token == parse.sentences[parse.sentence_of[token]][0] and word.endswith(_ABSTRACT):
         return True
     return (
-        word in lex.fields
+        word in _NOT_NAMES
+        or word in lex.fields
         or word in lex.demonyms
         or word in lex.noun_label
         or (word in lex.concepts and parse.pos[token] != "PROPN")

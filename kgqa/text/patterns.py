@@ -15,7 +15,7 @@ TYPES = LABELS | {"INSTITUTION", "SOCIETY", "COUNTRY", "PLACE", "DATE", "YEAR", 
 _GRAMMAR = {
     "verb": frozenset({"AGENT", "PATIENT", "OBJECT", "SUBJECT", "POSSESSOR"}),
     "noun": frozenset({"SELF", "OWNER"}),
-    "between": frozenset({"LEFT", "RIGHT"}),
+    "between": frozenset({"LEFT", "RIGHT", "BEFORE"}),
 }
 
 

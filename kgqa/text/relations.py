@@ -53,13 +53,18 @@ class Matcher:
 
     def _neighbours(self, parse: Parse, spots: Sequence[Spot]) -> Iterator[Candidate]:
         named = [spot for spot in spots if spot.kind in {"name", "value"}]
-        for left, right in pairwise(named):
+        for place, (left, right) in enumerate(pairwise(named)):
             if left.sentence != right.sentence or right.start - left.end > 4:
                 continue
             between = " ".join(parse.lower[left.end : right.start])
+            ends = {"LEFT": left, "RIGHT": right, "BEFORE": named[place - 1] if place else right}
             for relation, pattern in self._between.get(between, ()):
-                head, tail = (left, right) if pattern.head.grammar == "LEFT" else (right, left)
-                if self._typed(head, tail, relation) and not denied(parse, left.head):
+                head, tail = ends[pattern.head.grammar], ends[pattern.tail.grammar]
+                if (
+                    head.sentence == tail.sentence
+                    and self._typed(head, tail, relation)
+                    and not denied(parse, left.head)
+                ):
                     yield Candidate(relation, pattern, head, tail, pattern.confidence)
 
     def _typed(self, head: Spot, tail: Spot, relation: Relation) -> bool:
