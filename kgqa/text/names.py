@@ -17,6 +17,8 @@ _NOT_NAMES = frozenset({
     "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "ph.d.",
     "phd",
 })  # fmt: skip
+_ARTICLES = frozenset({"the", "a", "an", "la", "le"})
+_WRITING = frozenset({"wrote", "written", "writing", "write", "published", "publish", "co-wrote", "penned"})
 _ABSTRACT = ("tion", "ness", "ment")
 _NAME_POS = frozenset({"PROPN", "NOUN", "ADJ", "X"})
 _WORK_STARTS = frozenset({"the", "a", "an", "what", "how", "why", "on", "who", "when", "where", "in"})
@@ -144,14 +146,16 @@ def _extend(parse: Parse, start: int, lex: Lexicon, taken: set[int]) -> tuple[in
     """The end of the name that starts here, and its label."""
     end = start + 1
     limit = parse.sentences[parse.sentence_of[start]][1]
-    cue = "WORK" if _is_title_cue(parse, start, lex) else ""
+    is_certain = _is_title_cue(parse, start, lex)
+    cue = "WORK" if is_certain or parse.lower[max(0, start - 1)] in _WRITING else ""
     while end < limit and end not in taken:
         label = cue or form_label(parse.words[start:end], lex)
         step = _step(parse, start, end, limit, label, lex)
         if not step:
             break
         end += step
-    label = cue or form_label(parse.words[start:end], lex)
+    is_linked = any(word.islower() for word in parse.words[start:end])
+    label = cue if is_certain or (cue and is_linked) else form_label(parse.words[start:end], lex)
     if parse.lower[start] in {"what", "how", "why", "who"} and end < limit - 1 and parse.words[end] == "?":
         end += 1
     return end, label
@@ -180,9 +184,10 @@ def _step(parse: Parse, start: int, end: int, limit: int, label: str, lex: Lexic
         return 2 if follows and parse.lower[end + 1] in lex.fields else 0
     if follows:
         return 0 if label in {"ORG", "AWARD"} and word in {"for", "in"} and _is_person(parse, end + 1, lex) else 2
-    if word == "for":
+    if word == "for" and label != "WORK":
         return 0  # "left Cornell University for the Radium Institute"
-    two = end + 2 < limit and word != "the" and parse.lower[end + 1] in {"the", "la"} and _is_capital(parse, end + 2)
+    articles = _ARTICLES if label == "WORK" else {"the", "la"}
+    two = end + 2 < limit and word != "the" and parse.lower[end + 1] in articles and _is_capital(parse, end + 2)
     return 3 if two else 0
 
 

@@ -150,6 +150,7 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
     heads = [token + delta for token, delta in enumerate(offsets_to_head)]
     starts = [token.idx + offset for token in doc]
     words = [token.text for token in doc]
+    pos = ["SPACE" if word.isspace() else known for word, known in zip(words, pos, strict=True)]
     ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
     marks = table[:, 5].astype("int64").tolist()
     borders = [token for token, mark in enumerate(marks) if token == 0 or (mark == 1 and _ends(words, token - 1))]

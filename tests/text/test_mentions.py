@@ -27,6 +27,8 @@ def named(read: Read, text: str, title: str = "") -> dict[str, str]:
         ("He met Irène Joliot-Curie in the street.", "Irène Joliot-Curie", "PERSON"),
         ("She read the book X Rays and Crystal Structure.", "X Rays and Crystal Structure", "WORK"),
         ('He wrote "The Origin of Species" in a hurry.', "The Origin of Species", "WORK"),
+        ("She wrote Letters from a Distant Shore in Oslo.", "Letters from a Distant Shore", "WORK"),
+        ("She wrote Niels Bohr a letter.", "Niels Bohr", "PERSON"),
         ("He showed the Geiger counter to his guests.", "Geiger counter", "SCIENCE"),
         ("They measured radium again.", "radium", "SCIENCE"),
         ("They went to Poland.", "Poland", "LOC"),
