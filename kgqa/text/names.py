@@ -147,7 +147,7 @@ def _extend(parse: Parse, start: int, lex: Lexicon, taken: set[int]) -> tuple[in
     end = start + 1
     limit = parse.sentences[parse.sentence_of[start]][1]
     is_certain = _is_title_cue(parse, start, lex)
-    cue = "WORK" if is_certain or parse.lower[max(0, start - 1)] in _WRITING else ""
+    cue = "WORK" if is_certain else "TITLE" if parse.lower[max(0, start - 1)] in _WRITING else ""
     while end < limit and end not in taken:
         label = cue or form_label(parse.words[start:end], lex)
         step = _step(parse, start, end, limit, label, lex)
@@ -155,7 +155,7 @@ def _extend(parse: Parse, start: int, lex: Lexicon, taken: set[int]) -> tuple[in
             break
         end += step
     is_linked = any(word.islower() for word in parse.words[start:end])
-    label = cue if is_certain or (cue and is_linked) else form_label(parse.words[start:end], lex)
+    label = "WORK" if is_certain or (cue and is_linked) else form_label(parse.words[start:end], lex)
     if parse.lower[start] in {"what", "how", "why", "who"} and end < limit - 1 and parse.words[end] == "?":
         end += 1
     return end, label
@@ -186,7 +186,7 @@ def _step(parse: Parse, start: int, end: int, limit: int, label: str, lex: Lexic
         return 0 if label in {"ORG", "AWARD"} and word in {"for", "in"} and _is_person(parse, end + 1, lex) else 2
     if word == "for" and label != "WORK":
         return 0  # "left Cornell University for the Radium Institute"
-    articles = _ARTICLES if label == "WORK" else {"the", "la"}
+    articles = _ARTICLES if label in {"WORK", "TITLE"} else {"the", "la"}
     two = end + 2 < limit and word != "the" and parse.lower[end + 1] in articles and _is_capital(parse, end + 2)
     return 3 if two else 0
 
