@@ -61,6 +61,11 @@ class KnowledgeBase:
         """Identity of what made the vectors; None when nothing was indexed."""
         return self.state.embedder
 
+    @property
+    def indexed(self) -> bool:
+        """Whether the vectors are in step with the graph."""
+        return self.state.indexed
+
     def counts(self) -> dict[str, int]:
         """num_documents, num_facts, num_supports, num_entities, num_relations, num_passages of this generation."""
         return dict(self.state.counts)

@@ -17,6 +17,7 @@ from kgqa.answer.questions import read_questions
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.runs import append_metrics
 
+from .parts import linker_of
 from .stage import stage
 
 COLUMNS = {
@@ -41,7 +42,11 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     questions = read_questions(Path(cfg.questions), format=cfg.qa.format, strict=cfg.strict)
     with KnowledgeBase.open(cfg.kb) as kb:
         answerer = Answerer.open(
-            kb, cfg.checkpoint, batch_size=cfg.answer.batch_size, max_paths=cfg.answer.max_paths, device=cfg.device
+            kb,
+            cfg.checkpoint,
+            batch_size=cfg.answer.batch_size,
+            max_paths=cfg.answer.max_paths,
+            linker=linker_of(cfg, kb),
         )
         summary = answer_batch(answerer, questions, out)
         generation = kb.generation

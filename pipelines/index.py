@@ -1,6 +1,7 @@
 """The vectors of a knowledge base brought in step with its graph: entities, relations, facts and passages.
 
-What has a vector by the same encoder keeps it. With another encoder than before all of them are made anew.
+What has a vector keeps it. embedder=auto goes on with the embedder that made the vectors; when another one is named all
+of them are made anew.
 """
 
 import sys

@@ -1,15 +1,17 @@
 """From the configuration to the parts that extract, index and expand are given."""
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
+from kgqa.answer.linking import EntityLinker, open_linker
+from kgqa.artifacts import current_generation, read_generation
 from kgqa.expand.apply import Outcome, Settings
 from kgqa.expand.plan import Corpus
 from kgqa.ids import digest
+from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
 
@@ -22,7 +24,7 @@ def corpus_of(cfg: DictConfig) -> Corpus:
 def settings_of(cfg: DictConfig, *, extract: bool, index: bool) -> Settings:
     """What a delta is made with. spaCy is loaded only where there may be prose, the encoder only to index."""
     settings = Settings(
-        embedder=embedder_of(cfg) if index else None,
+        embedder=embedder_of(cfg, _indexed_with(Path(cfg.kb))) if index else None,
         options=options_of(cfg),
         strict=cfg.strict,
         config=digest(*(OmegaConf.to_yaml(cfg[group], resolve=True) for group in ("extract", "embedder", "memory"))),
@@ -31,9 +33,18 @@ def settings_of(cfg: DictConfig, *, extract: bool, index: bool) -> Settings:
     return _with_extractor(settings, cfg) if extract and cfg.corpus.kind == "text" else settings
 
 
-def embedder_of(cfg: DictConfig) -> Embedder:
-    """The embedder of the group `embedder`."""
-    return load_embedder(**cast(Mapping[str, Any], OmegaConf.to_container(cfg.embedder, resolve=True)))
+def embedder_of(cfg: DictConfig, indexed_with: str | None) -> Embedder:
+    """The embedder of the group `embedder`; with embedder=auto the one that made the vectors there are."""
+    keys = cast(dict[str, Any], OmegaConf.to_container(cfg.embedder, resolve=True))
+    if keys["kind"] == "auto" and indexed_with:
+        keys["kind"] = indexed_with
+    return load_embedder(**keys)
+
+
+def linker_of(cfg: DictConfig, kb: KnowledgeBase) -> EntityLinker:
+    """The linker for the names of a knowledge base, with its vectors where it has any."""
+    embedder = embedder_of(cfg, kb.embedder_name) if kb.embedder_name else None
+    return open_linker(kb, embedder=embedder, device=cfg.device)
 
 
 def options_of(cfg: DictConfig) -> IndexOptions:
@@ -58,4 +69,16 @@ def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:
     from kgqa.text.canonical import resolve
     from kgqa.text.extract import Extractor
 
-    return replace(settings, extractor=Extractor(pipeline=cfg.extract.pipeline), resolve=resolve)
+    keys = cfg.extract
+    extractor = Extractor(
+        pipeline=keys.pipeline,
+        patterns=Path(keys.patterns) if keys.patterns else None,
+        min_confidence=keys.min_confidence,
+    )
+    return replace(settings, extractor=extractor, resolve=resolve)
+
+
+def _indexed_with(kb: Path) -> str | None:
+    """Identity of the embedder that made the vectors of a knowledge base; None where there are none."""
+    name = current_generation(kb)
+    return read_generation(kb, name).embedder if name else None

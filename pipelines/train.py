@@ -9,7 +9,6 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from kgqa.answer.answerer import open_linker
 from kgqa.answer.questions import read_questions
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import default_embedder_kind
@@ -17,6 +16,7 @@ from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
 from kgqa.reason.examples import Example, Vocabulary, example
 from kgqa.reason.training import TrainingOptions, fit
 
+from .parts import linker_of
 from .stage import stage
 
 
@@ -51,7 +51,7 @@ def default_encoder() -> str:
 
 def _examples(cfg: DictConfig, kb: KnowledgeBase) -> tuple[list[Example], list[Example]]:
     """Training and dev questions with linked topics; dev is held out of train where no file is given."""
-    linker = open_linker(kb)
+    linker = linker_of(cfg, kb)
     vocabulary = Vocabulary(kb.triples())
 
     def read(files: str | list[str] | None) -> list[Example]:

@@ -6,10 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from kgqa.answer.linking import EntityLinker
+from kgqa.answer.linking import open_linker
 from kgqa.graph.queries import PathBranch, path_query
 from kgqa.knowledge_base import KnowledgeBase
-from kgqa.memory.embedder import load_embedder
 from kgqa.reason.paths import Branch, Edge
 from kgqa.reason.predict import NO_ENTITY, NOT_KNOWN, Prediction, Predictor
 from kgqa.types import Answer, Candidate, Provenance, Question, Step
@@ -25,17 +24,6 @@ class Links(Protocol):
     """What an Answerer asks of an entity linker."""
 
     def link(self, questions: Sequence[Question]) -> list[Question]: ...
-
-
-def open_linker(kb: KnowledgeBase, *, device: str = "auto") -> EntityLinker:
-    """The linker for the names of a knowledge base; where it was indexed its vectors serve too, on `device`."""
-    indexed = kb.embedder_name is not None
-    return EntityLinker.from_aliases(
-        kb.aliases(),
-        memory=kb.memory("entity", device=device) if indexed else None,
-        embedder=load_embedder(kb.embedder_name, device=device) if kb.embedder_name else None,
-        relation_texts=kb.triples().relation_texts,
-    )
 
 
 class Answerer:
@@ -59,16 +47,17 @@ class Answerer:
         *,
         batch_size: int = 256,
         max_paths: int = 10,
+        linker: Links | None = None,
         device: str = "auto",
     ) -> "Answerer":
         """The reasoner of a checkpoint over a knowledge base, with the linker for its names.
 
-        `max_paths`: how many of a question's answers come with their evidence; `device`: of the linker's encoder and
-        search, auto | cpu | cuda:N. Raises ModelError where the checkpoint cannot be loaded, or where the vectors were
-        made by an embedder that is not installed.
+        `max_paths`: how many of a question's answers come with their evidence; `linker`: None opens one with the
+        embedder that made the vectors, its encoder and search on `device` (auto | cpu | cuda:N). Raises ModelError
+        where the checkpoint cannot be loaded, or where that embedder is not installed.
         """
         predictor = Predictor.load(Path(checkpoint), kb, max_paths=max_paths)
-        return cls(kb, predictor, open_linker(kb, device=device), batch_size=batch_size)
+        return cls(kb, predictor, linker or open_linker(kb, device=device), batch_size=batch_size)
 
     @cached_property
     def _names(self) -> dict[str, set[str]]:

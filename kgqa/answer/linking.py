@@ -8,6 +8,7 @@ Matches compete by weight (see `kgqa.answer.spans`). Those below `SURE` ("fall",
 only when there is nothing better and their case agrees.
 """
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -36,9 +37,12 @@ from kgqa.answer.spans import (
     words_of,
 )
 from kgqa.errors import StoreError
-from kgqa.memory.embedder import Embedder
+from kgqa.knowledge_base import KnowledgeBase
+from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.long_term import LongTermMemory
 from kgqa.types import Candidate, Question, Topic
+
+log = logging.getLogger(__name__)
 
 _SLIP, _OTHER_CASE, _OTHER_FORM = 0.2, 0.1, 0.002
 """How likely a name is meant, for each letter that is written otherwise; at least, if case alone differs; at all."""
@@ -212,6 +216,26 @@ class EntityLinker:
             ]
             filled[place] = replace(topics[place], candidates=tuple(candidates))
         return filled
+
+
+def open_linker(kb: KnowledgeBase, *, embedder: Embedder | None = None, device: str = "auto") -> EntityLinker:
+    """The linker for the names of a knowledge base; where it was indexed its vectors serve too, on `device`.
+
+    `embedder`: the one that made the vectors; None loads it by its identity. Raises StoreError for another one.
+    """
+    made_by = kb.embedder_name
+    if not kb.indexed:
+        state = "older than its graph" if made_by else "not made yet"
+        log.warning(
+            "the vectors of %s are %s: what they lack is found by its exact name or one typo; run kgqa index kb=%s",
+            kb.path, state, kb.path,
+        )  # fmt: skip
+    return EntityLinker.from_aliases(
+        kb.aliases(),
+        memory=kb.memory("entity", device=device) if made_by else None,
+        embedder=embedder or load_embedder(made_by, device=device) if made_by else None,
+        relation_texts=kb.triples().relation_texts,
+    )
 
 
 def _agreement(surface: str, name: str) -> float:

@@ -74,6 +74,11 @@ def load_embedder(
             model, pooling=pooling, prefix=prefix, max_tokens=max_tokens, batch_size=batch_size, device=device,
             allow_download=allow_download,
         )  # fmt: skip
+    elif family == "hf" and identity:
+        raise ConfigError(
+            f"the vectors were made by {kind!r}, and no model is given; set embedder=hf embedder.model=FOLDER (and its "
+            "pooling, prefix and max_tokens), or index anew with another: kgqa index embedder=minilm or hashing"
+        )
     else:
         raise ConfigError(
             f"embedder is {kind!r} with model {model!r}; choose auto, hashing, minilm, or hf with a model"

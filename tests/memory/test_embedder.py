@@ -81,7 +81,9 @@ def test_kinds_and_identities():
     assert load_embedder("auto").name.startswith(default_embedder_kind())
     with pytest.raises(ModelError, match=r"hashing-v9-64.*run pipelines/index.py"):
         load_embedder("hashing-v9-64")
-    for bad in ("word2vec", "hf", "hf-bert-0123-768", ""):
+    with pytest.raises(ConfigError, match=r"made by 'hf-bert-0123-768'.*set embedder=hf embedder.model="):
+        load_embedder("hf-bert-0123-768")
+    for bad in ("word2vec", "hf", ""):
         with pytest.raises(ConfigError, match="choose auto, hashing"):
             load_embedder(bad)
     with pytest.raises(ConfigError, match="at least 8"):
