@@ -33,7 +33,7 @@ def main() -> None:
 
     new = SAMPLE / "new"
     console.print("\nOne document more, and questions about it; nothing is trained again:")
-    shutil.copy(new / "patrick-blackett.txt", documents)
+    shutil.copytree(new / "documents", documents, dirs_exist_ok=True)
     grow("demo", KB, documents)
     asked = [f"checkpoint={trained / 'checkpoints' / 'best'}", f"questions={new / 'questions.jsonl'}"]
     for record in read_answers(run(answer.main, "answer", [f"kb={KB}", "name=demo", *asked])):
@@ -56,7 +56,8 @@ def _panel(record: dict[str, Any]) -> Panel:
     lines = [", ".join(found["text"] for found in record["answers"]) or f"no answer: {record['reason']}"]
     for step in record["paths"][0] if record["paths"] else []:
         lines.append(f"  {step['head_text']} - {step['relation_text']} - {step['tail_text']}")
-        lines.append(f'    "{step["sentence"]}" ({step["doc_id"]})')
+        source = f"{step['doc_id']}, given" if step["extractor"] == "given" else step["doc_id"]
+        lines.append(f'    "{step["sentence"]}" ({source})')
     return Panel(Text("\n".join(lines)), title=escape(record["question"]), title_align="left")
 
 

@@ -51,6 +51,7 @@ class Provenance:
 
     doc_id: str
     sentence: str = ""
+    """Empty for a given fact where it is stored; in answers, its triple in words."""
     span: Span = (0, 0)
     """The sentence's place in the document (the line's number and the next, for files of given facts)."""
     head_span: Span = (0, 0)

@@ -1,6 +1,7 @@
 """Questions to answers with their proof: link, predict, put names, sentences and a query to what was found."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -112,7 +113,11 @@ class Answerer:
 
     def _best_support(self, triple: tuple[str, str, str]) -> Provenance | None:
         supports = self.kb.provenance([triple])[0]
-        return supports[0] if supports else None
+        if not supports:
+            return None
+        best = supports[0]
+        # A given fact stands in no sentence; `extractor` says that these are our words.
+        return best if best.sentence else replace(best, sentence=" ".join(map(self.text_of, triple)))
 
     def _condition(self, branch: Branch) -> PathBranch:
         """A branch of the program in the terms that its query is made of."""

@@ -79,6 +79,7 @@ def _step(step: Step, text_of: TextOf) -> dict[str, Any]:
         "sentence": found.sentence,
         "start": start,
         "end": end,
+        "extractor": found.extractor,
         "confidence": _round(found.confidence),
     }
 

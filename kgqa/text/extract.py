@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spacy.language import Language
 
+from kgqa.errors import ConfigError
 from kgqa.ids import digest, entity_iri, relation_iri
 from kgqa.text import coreference, mentions, nlp, reader
 from kgqa.text.coreference import Resolver
@@ -26,6 +27,9 @@ from kgqa.types import Document, Fact, Mention, Passage, Provenance
 
 WINDOW_CHARACTERS = 1_000_000
 """Names and pronouns are resolved within this much text at a time: some 400 pages, a gigabyte of parses at most."""
+
+TRAINING = frozenset({"gum.py", "nlp_corpus.py", "train_nlp.py", "treebank.py"})
+"""Modules beside this one that train the pipeline and never read a user's document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Extractor:
     def __init__(
         self, *, pipeline: str = nlp.DEFAULT_PIPELINE, patterns: Path | None = None, min_confidence: float = 0.0
     ) -> None:
+        if not 0 <= min_confidence <= 1:
+            raise ConfigError(f"extract.min_confidence is {min_confidence}; it is a probability, from 0 to 1")
         self._pipeline_name = pipeline
         self._patterns = patterns or PATTERNS
         self._min_confidence = min_confidence
@@ -59,7 +65,8 @@ class Extractor:
     @cached_property
     def identity(self) -> str:
         """Changes when the pipeline's weights, the patterns, the word lists, the threshold or this code change."""
-        code = [file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("*.py"))]
+        modules = sorted(file for file in Path(__file__).parent.glob("*.py") if file.name not in TRAINING)
+        code = [file.read_text("utf-8") for file in modules]
         texts = [self._patterns.read_text("utf-8"), LEXICON.read_text("utf-8"), str(self._min_confidence)]
         return digest(nlp.pipeline_identity(self._pipeline_name), *texts, *code)[:32]
 

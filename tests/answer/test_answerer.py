@@ -141,6 +141,15 @@ def test_an_answer_has_names_sentences_and_a_query():
     assert kb.query(record["sparql"]) == [(E + "Fermi",)]
 
 
+def test_evidence_that_was_given_is_said_in_words_and_marked():
+    kb = ToyBase(FACTS)
+    kb.provenance = lambda triples: [[Provenance("facts.tsv", "", (2, 3))] for _ in triples]
+    question = Question("q", ">taught", (Topic("Bohr", (0, 4)),))
+    record = answer_record(next(Answerer(kb, ToyPredictor(kb.table), ToyLinker()).answer([question])))
+    ((step,),) = record["paths"]
+    assert (step["sentence"], step["extractor"], step["start"]) == ("Bohr taught Pauli", "given", 2)
+
+
 def test_a_path_hangs_together_from_topic_to_answer():
     _, answer = ask(FACTS, "<taught >taught >born", "Pauli")
     (path,) = answer.paths

@@ -29,7 +29,7 @@ def test_fields_and_their_order_are_stable():
         {"text": "Nobody", "iri": "", "score": 0.0},
     ]
     (step,) = record["paths"][0]
-    assert {"head", "relation", "tail", "doc_id", "sentence", "start", "end", "confidence"} <= set(step)
+    assert {"head", "relation", "tail", "doc_id", "sentence", "start", "end", "confidence", "extractor"} <= set(step)
     assert (step["relation_text"], step["start"], step["end"], step["inverse"]) == ("born in", 3, 16, True)
 
 

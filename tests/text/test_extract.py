@@ -1,5 +1,7 @@
 """The extractor as a whole: pure for each document, exact in its offsets, quiet where nothing is stated."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from kgqa.text import extract as module
 from kgqa.text.extract import Extraction, Extractor
 from kgqa.types import Document
 
+ROOT = Path(__file__).parents[2]
 Facts = Callable[..., set[tuple[str, str, str]]]
 
 SENTENCES = st.sampled_from(
@@ -180,6 +183,21 @@ def test_the_identity_follows_patterns_and_threshold(tmp_path: Path) -> None:
     identities = {Extractor().identity, Extractor(patterns=own).identity, Extractor(min_confidence=0.5).identity}
     assert len(identities) == 3
     assert Extractor().identity in identities
+
+
+def test_the_identity_leaves_out_what_only_trains() -> None:
+    code = "import sys, kgqa.text.extract; print(*(m for m in sys.modules if m.startswith('kgqa.text.')))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    used = {name.removeprefix("kgqa.text.") + ".py" for name in run.stdout.split()}
+    assert "extract.py" in used
+    assert used.isdisjoint(module.TRAINING)
+    assert all((Path(module.__file__).parent / name).exists() for name in module.TRAINING)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_a_confidence_that_is_no_probability_is_refused(value: float) -> None:
+    with pytest.raises(ConfigError, match=r"extract\.min_confidence"):
+        Extractor(min_confidence=value)
 
 
 def test_an_unreadable_pattern_file_is_refused_before_anything_is_read(tmp_path: Path) -> None:
