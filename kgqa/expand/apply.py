@@ -44,7 +44,7 @@ class Settings:
     """None: the vectors are left as they are, for a later `index`."""
     options: IndexOptions = field(default_factory=IndexOptions)
     strict: bool = False
-    """Refuse the first malformed line of given facts instead of counting it."""
+    """Refuse the first malformed line of given facts, and the first unreadable document, instead of counting it."""
     config: str = ""
     """Digest of the configuration, for the manifests."""
     seed: int | None = None
@@ -78,7 +78,7 @@ def expand(
     with writing(kb) as writer:
         reader = settings.extractor.identity if settings.extractor else ""
         known = writer.ledger.documents()
-        delta = make_plan(corpus, known, reader=reader, allow_empty=allow_empty, remove=remove)
+        delta = make_plan(corpus, known, reader=reader, allow_empty=allow_empty, remove=remove, strict=settings.strict)
         log.info(
             "plan: %d added, %d changed, %d removed, %d unchanged",
             len(delta.added), len(delta.changed), len(delta.removed), delta.unchanged,
@@ -159,7 +159,7 @@ def _extractions(
             yield content, extraction
     if done:
         log.info("%d documents were read by a run that did not finish; they are not read again", len(done))
-    rest = (document for document in corpus.documents() if document.doc_id in delta.hashes.keys() - done)
+    rest = (document for document in corpus.documents(tell=False) if document.doc_id in delta.hashes.keys() - done)
     for extraction in extractor.extract(rest):
         yield content_hash(extraction.document), extraction
 

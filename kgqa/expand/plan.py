@@ -36,11 +36,11 @@ class Corpus:
         """What the ledger remembers: only documents of the same source can be missed."""
         return str(self.path.resolve())
 
-    def documents(self) -> Iterator[Document]:
-        """The prose, in a stable order; nothing where there is none."""
+    def documents(self, *, tell: bool = True) -> Iterator[Document]:
+        """The prose, in a stable order; nothing where there is none. `tell`: log what cannot be read."""
         self.skipped.clear()
         is_prose = self.kind == "text" and any(path.suffix.lower() in DOCUMENT_SUFFIXES for path in self._files())
-        yield from read_documents(self.path, skipped=self.skipped) if is_prose else ()
+        yield from read_documents(self.path, skipped=self.skipped, tell=tell) if is_prose else ()
 
     def fact_files(self) -> Iterator[tuple[str, Path]]:
         """(doc_id, path) of each file of facts; the id keeps the suffix, so that kb.nt and kb.md are two documents."""
@@ -62,14 +62,21 @@ def content_hash(document: Document) -> str:
 
 
 def make_plan(
-    corpus: Corpus, known: Iterable[DocumentRow], *, reader: str, allow_empty: bool = False, remove: Iterable[str] = ()
+    corpus: Corpus,
+    known: Iterable[DocumentRow],
+    *,
+    reader: str,
+    allow_empty: bool = False,
+    remove: Iterable[str] = (),
+    strict: bool = False,
 ) -> Delta:
     """Compares the corpus with what the ledger knows.
 
     A document is changed when its content is, or when prose was read by another extractor than `reader`. It is removed
     when the same source had it and now has not, or when `remove` names it. A file that is there but cannot be read is
     left as it was. Raises InputError for a corpus that has nothing, unless `allow_empty`, so that an unmounted disk
-    does not empty a knowledge base, and for a name in `remove` that is not known.
+    does not empty a knowledge base, for a name in `remove` that is not known, and with `strict` for a document that
+    cannot be read.
     """
     rows = {row.doc_id: row for row in known}
     wanted = set(remove)
@@ -79,6 +86,11 @@ def make_plan(
     readers: dict[str, str] = {}
     for document in corpus.documents():
         hashes[document.doc_id], readers[document.doc_id] = content_hash(document), reader
+    if strict and corpus.skipped:
+        first = corpus.skipped[0]
+        raise InputError(
+            f"{first.path}: {first.reason}; mend or remove it, or set strict=false to pass over such files"
+        )
     for doc_id, path in corpus.fact_files():
         if doc_id in hashes:
             raise InputError(f"{path} and a document have the same id {doc_id!r}; rename one of them")
@@ -114,7 +126,8 @@ def _compare(
 
 
 def _nothing(corpus: Corpus, rows: Mapping[str, DocumentRow]) -> str:
-    what = "holds no documents or facts" if corpus.path.exists() else "does not exist"
+    readable = ", ".join(sorted(DOCUMENT_SUFFIXES | FACT_SUFFIXES if corpus.kind == "text" else FACT_SUFFIXES))
+    what = f"holds no documents or facts (files in {readable})" if corpus.path.exists() else "does not exist"
     if corpus.skipped:
         what = f"holds nothing that can be read ({corpus.skipped[0].path}: {corpus.skipped[0].reason})"
     held = sum(row.source == corpus.source for row in rows.values())

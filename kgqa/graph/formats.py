@@ -28,6 +28,7 @@ SUPPORT = "urn:kgqa:support:"
 """IRIs of provenance nodes; they and document IRIs are ours alone, so facts about them are passed over."""
 
 _ENTITY = re.compile(rb"<!ENTITY\b")
+_OWN_LINE = re.compile(r" \(line 1\)$")  # each line is parsed alone, so the parser always says line 1
 # An abbreviation of a namespace, as ontology editors write it.
 _PLAIN_ENTITY = re.compile(rb"<!ENTITY\s+[\w.-]+\s+(?:\"[^\"&%<]{0,200}\"|'[^'&%<]{0,200}')\s*>")
 
@@ -44,6 +45,8 @@ _RDF_WHOLE = {
     ".xml": ox.RdfFormat.RDF_XML,
     ".jsonld": ox.RdfFormat.JSON_LD,
 }
+_SHOWN = 5
+"""Malformed lines that a warning names; all are counted."""
 FACT_SUFFIXES = frozenset(suffix + packed for suffix in (*_TABLES, *_RDF_LINES, *_RDF_WHOLE) for packed in ("", ".gz"))
 """What the name of a file of facts ends in."""
 
@@ -55,6 +58,9 @@ class Skipped:
     line: int
     """Counted from 1; 0 where the format has no lines."""
     reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}" if self.line else self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,9 @@ class FactReader(Iterator[Fact]):
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"cannot read {self.path}: {error}; mend or remove the file") from error
         if self.skipped:
-            first = self.skipped[0]
-            log.warning("%s: passed over %d, first line %d: %s", self.path, len(self.skipped), first.line, first.reason)
+            shown = "; ".join(map(str, self.skipped[:_SHOWN]))
+            more = f"; and {len(self.skipped) - _SHOWN} more" if len(self.skipped) > _SHOWN else ""
+            log.warning("%s: passed over %d: %s%s", self.path, len(self.skipped), shown, more)
 
     def _table(self, separator: str) -> Iterator[Fact]:
         for number, line in self._lines():
@@ -121,7 +128,7 @@ class FactReader(Iterator[Fact]):
                 for quad in ox.parse(line, form):
                     yield from self._fact(quad, number, _label_of_node)
             except (SyntaxError, ValueError) as error:
-                self._skip(number, str(error).partition(": ")[2] or str(error))
+                self._skip(number, _OWN_LINE.sub("", str(error).partition(": ")[2] or str(error)))
 
     def _rdf_whole(self, form: ox.RdfFormat) -> Iterator[Fact]:
         numbers: dict[ox.BlankNode, str] = {}

@@ -42,11 +42,11 @@ class Skipped:
     reason: str
 
 
-def read_documents(path: Path, *, skipped: list[Skipped] | None = None) -> Iterator[Document]:
+def read_documents(path: Path, *, skipped: list[Skipped] | None = None, tell: bool = True) -> Iterator[Document]:
     """The documents of a folder (every .txt, .md, .html and .jsonl below it, in path order) or of one such file.
 
     In a folder a document's id is its relative path without suffix; a JSONL line brings its own `id` (without one,
-    the digest of its text). What cannot be read is appended to `skipped` and logged once at the end.
+    the digest of its text). What cannot be read is appended to `skipped` and, if `tell`, logged once at the end.
     Errors: InputError where `path` is missing, of an unknown kind, or a folder without documents.
     """
     problems: list[Skipped] = [] if skipped is None else skipped
@@ -62,7 +62,7 @@ def read_documents(path: Path, *, skipped: list[Skipped] | None = None) -> Itera
             seen[document.doc_id] = document.path
             num_read += 1
             yield document
-    if problems:
+    if problems and tell:
         shown = "; ".join(f"{problem.path}: {problem.reason}" for problem in problems[:5])
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
         log.warning("read %d documents, skipped %d: %s%s", num_read, len(problems), shown, more)

@@ -60,6 +60,15 @@ def test_an_unchanged_file_of_facts_is_not_read_again(tmp_path: Path) -> None:
     assert make_plan(corpus, known, reader="another").empty
 
 
+def test_an_unreadable_document_is_told_of_once_or_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    corpus = write_corpus(tmp_path, {"a.txt": "one.", "z.txt": "\0"})
+    assert make_plan(corpus, [], reader="toy").added == ("a",)
+    list(corpus.documents(tell=False))
+    assert caplog.text.count("skipped 1: ") == 1
+    with pytest.raises(InputError, match=r"z\.txt: binary.*strict=false"):
+        make_plan(corpus, [], reader="toy", strict=True)
+
+
 @pytest.mark.parametrize("kind", ["text", "facts"])
 def test_a_corpus_with_nothing_is_refused(tmp_path: Path, kind: str) -> None:
     (tmp_path / "empty").mkdir()

@@ -68,6 +68,17 @@ def test_malformed_triples_are_named_and_the_rest_kept(tmp_path: Path) -> None:
     assert [skipped.line for skipped in reader.skipped] == [3, 4]
 
 
+def test_the_warning_counts_all_malformed_lines_and_names_the_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "f.nt", "<urn:a> <urn:p> <urn:b> .\n" + "nonsense\n" * 7)
+    assert len(triples(read_facts(path, "d"))) == 1
+    assert "passed over 7: line 2: The subject" in caplog.text
+    assert "line 6: " in caplog.text
+    assert "(line 1)" not in caplog.text
+    assert caplog.text.rstrip().endswith("; and 2 more")
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -60,6 +60,18 @@ def test_bad_input_is_refused_and_nothing_is_made(
     assert not (folder / "kb" / "CURRENT").exists()
 
 
+def test_an_unreadable_document_is_a_counted_skip_said_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "docs").mkdir()
+    (folder / "docs" / "a.txt").write_text("Lise Meitner was born in Vienna.")
+    (folder / "docs" / "latin.txt").write_bytes(b"caf\xe9")
+    assert extract.main(("corpus.path=docs", "kb=kb")) == 0
+    shown = capsys.readouterr().err
+    assert shown.count("latin.txt: not UTF-8 (byte 3 is 0xe9)") == 1
+    assert "num_skipped 1" in shown
+    assert extract.main(("corpus.path=docs", "kb=other", "strict=true")) == 2
+    assert not (folder / "other" / "CURRENT").exists()
+
+
 def test_an_interrupt_leaves_the_last_committed_state(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = ("corpus=facts", "corpus.path=kb.txt", "kb=kb")
     assert extract.main(corpus) == 0
