@@ -82,7 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[0] not in STAGES:
         say(f"error: kgqa has no stage {given[0]!r}; it has {', '.join(STAGES)}. `kgqa --help` shows examples")
         return REFUSED
-    stage_main = importlib.import_module(f"{_pipelines()}.{given[0]}").main
+    try:
+        stage_main = importlib.import_module(f"{_pipelines()}.{given[0]}").main
+    except KeyboardInterrupt:  # loading the libraries takes seconds; the stage itself looks after its own
+        return INTERRUPTED
     code: int = stage_main(given[1:])
     return code
 

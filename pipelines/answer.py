@@ -46,6 +46,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
             cfg.checkpoint,
             batch_size=cfg.answer.batch_size,
             max_paths=cfg.answer.max_paths,
+            encoder=None if cfg.encoder.kind == "auto" else cfg.encoder.kind,
             linker=linker_of(cfg, kb),
         )
         summary = answer_batch(answerer, questions, out)

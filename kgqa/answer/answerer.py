@@ -48,16 +48,18 @@ class Answerer:
         *,
         batch_size: int = 256,
         max_paths: int = 10,
+        encoder: str | None = None,
         linker: Links | None = None,
         device: str = "auto",
     ) -> "Answerer":
         """The reasoner of a checkpoint over a knowledge base, with the linker for its names.
 
-        `max_paths`: how many of a question's answers come with their evidence; `linker`: None opens one with the
+        `max_paths`: how many of a question's answers come with their evidence; `encoder`: the kind that the checkpoint
+        must have, None takes what it has; `linker`: None opens one with the
         embedder that made the vectors, its encoder and search on `device` (auto | cpu | cuda:N). Raises ModelError
         where the checkpoint cannot be loaded, or where that embedder is not installed.
         """
-        predictor = Predictor.load(Path(checkpoint), kb, max_paths=max_paths)
+        predictor = Predictor.load(Path(checkpoint), kb, encoder=encoder, max_paths=max_paths)
         return cls(kb, predictor, linker or open_linker(kb, device=device), batch_size=batch_size)
 
     @cached_property

@@ -114,6 +114,7 @@ def test_bad_lines_are_counted_or_refused(run, capsys):
     ("override", "message"),
     [
         ("kb=nowhere", "no knowledge base at nowhere"),
+        ("encoder=minilm", "was trained with encoder 'transformer', not 'minilm'; use encoder=transformer"),
         ("checkpoint=nowhere", "nowhere"),
         ("questions=nowhere.txt", "nowhere.txt does not exist"),
         ("questions=empty.txt", "holds no question; it is empty"),
