@@ -4,6 +4,7 @@ one by dev set F1 is left in the run's folder under checkpoints/best; an interru
 
 import random
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,19 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     sizes = OmegaConf.to_container(cfg.reasoner, resolve=True)
     options = OmegaConf.to_container(cfg.trainer, resolve=True)
     resume = options.pop("resume")
+    _leave_out_false_alarms()
     dev = random.Random(cfg.seed).sample(dev, min(len(dev), options.pop("dev_questions")))
     return fit(
         ReasonerSettings(encoder, sizes), table, train, dev, TrainingOptions(**options),
         folder=run_folder, seed=cfg.seed, resume=Path(resume) if resume else None,
         about={"generation": generation, "seed": cfg.seed},
     )  # fmt: skip
+
+
+def _leave_out_false_alarms() -> None:
+    """The run's folder holds our files, and Lightning deletes none of them; small data gives few steps."""
+    for message in ("Experiment logs directory", ".*LeafSpec", "The number of training batches"):
+        warnings.filterwarnings("ignore", message)
 
 
 def default_encoder() -> str:
