@@ -16,6 +16,8 @@ from typing import Any
 
 from rich.console import Console
 
+from kgqa.graph.queries import ALT_LABEL
+from kgqa.graph.terms import is_literal
 from pipelines import answer, expand, extract, index, train
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +29,7 @@ WORK = Path("runs") / "sample"
 def main(arguments: Sequence[str]) -> None:
     """Both graphs, one after the other; each leaves its runs under runs/sample-*/."""
     WORK.mkdir(parents=True, exist_ok=True)
-    gold = gold_facts(WORK / "gold.tsv")
+    gold = gold_facts(WORK / "gold.nt")
     for name, corpus in (
         ("text", ["corpus=text", f"corpus.path={SAMPLE / 'documents'}"]),
         ("gold", ["corpus=facts", f"corpus.path={gold}"]),
@@ -69,11 +71,17 @@ def read_answers(folder: Path) -> list[dict[str, Any]]:
 
 
 def gold_facts(path: Path) -> Path:
-    """The sample's gold facts as a file of triples, each once."""
+    """The sample's gold facts, each once, and the names of its entities, as N-Triples."""
     with (SAMPLE / "facts.jsonl").open(encoding="utf-8") as file:
-        facts = {(fact["head_text"], fact["relation_text"], fact["tail_text"]) for fact in map(json.loads, file)}
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, delimiter="\t", lineterminator="\n").writerows(sorted(facts))
+        facts = [json.loads(line) for line in file]
+    triples = {(fact["head"], fact["relation"], fact["tail"]) for fact in facts}
+    entity = {fact[f"{end}_text"]: fact[end] for fact in facts for end in ("head", "tail")}
+    with (SAMPLE / "entities.tsv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            names = row["aliases"].split("|") if row["aliases"] else []
+            triples |= {(entity[row["entity"]], ALT_LABEL, json.dumps(name, ensure_ascii=False)) for name in names}
+    terms = (" ".join(term if is_literal(term) else f"<{term}>" for term in triple) for triple in sorted(triples))
+    path.write_text("".join(f"{line} .\n" for line in terms), encoding="utf-8")
     return path
 
 

@@ -33,7 +33,9 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
         train, dev = _examples(cfg, kb)
         generation = kb.generation
     kind = cfg.encoder.kind if cfg.encoder.kind != "auto" else default_encoder()
-    encoder = EncoderSettings(kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets)
+    encoder = EncoderSettings(
+        kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets, cfg.encoder.tuned_layers
+    )
     sizes = OmegaConf.to_container(cfg.reasoner, resolve=True)
     options = OmegaConf.to_container(cfg.trainer, resolve=True)
     resume = options.pop("resume")

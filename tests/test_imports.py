@@ -1,10 +1,11 @@
 """Who may import whom: the contracts in pyproject.toml are kept, and none of them overlooks a module."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
@@ -20,9 +21,11 @@ BORDERS = {
 }
 
 
-def test_the_contracts_are_kept(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    assert lint_imports(no_cache=True, no_logo=True) == 0
+def test_the_contracts_are_kept():
+    # In a process of its own: the linter switches every logger off that exists when it starts.
+    linter = Path(sys.executable).parent / "lint-imports"
+    ran = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
 
 
 def test_every_module_has_a_layer():

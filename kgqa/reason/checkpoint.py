@@ -10,8 +10,8 @@ from torch import nn
 
 from kgqa.artifacts import write_atomic
 from kgqa.errors import ModelError
-from kgqa.reason.encoder import FrozenTokens, HashedTokens, TokenEncoder
 from kgqa.reason.reasoner import Reasoner
+from kgqa.reason.tokens import HashedTokens, PretrainedTokens, TokenEncoder
 
 FORMAT = 1
 WEIGHTS, SETTINGS = "reasoner.safetensors", "reasoner.json"
@@ -25,6 +25,8 @@ class EncoderSettings:
     model: str | None = None
     width: int = 128
     num_buckets: int = 8192
+    tuned_layers: int = 0
+    """minilm and hf: how many of the last layers are trained with the reasoner."""
 
     def build(self) -> TokenEncoder:
         """The token encoder; ModelError where its package is not installed."""
@@ -34,10 +36,10 @@ class EncoderSettings:
 
         if self.kind == "minilm":
             tokenizer, model = embedder.load_minilm()
-            return FrozenTokens(tokenizer, model, name="minilm")
+            return PretrainedTokens(tokenizer, model, name="minilm", tuned_layers=self.tuned_layers)
         if self.kind == "hf" and self.model:
             tokenizer, model = embedder.load_hf(self.model)
-            return FrozenTokens(tokenizer, model, name=f"hf:{self.model}")
+            return PretrainedTokens(tokenizer, model, name=f"hf:{self.model}", tuned_layers=self.tuned_layers)
         raise ModelError(f"no token encoder {self.kind!r} (model {self.model!r}); use encoder=minilm|transformer|hf")
 
 
@@ -49,7 +51,7 @@ class ReasonerSettings:
     sizes: dict[str, Any]
     """Keyword arguments of `Reasoner`."""
     abstain_below: float = 0.0
-    """An answer set whose best answer has a lower weight is not given."""
+    """An answer set of a lower `reasoner.confidence` is not given."""
 
     def build(self) -> Reasoner:
         try:

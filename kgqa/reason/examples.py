@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.encoder import PLACEHOLDER
 from kgqa.reason.reasoner import Walks
+from kgqa.reason.tokens import PLACEHOLDER
 from kgqa.types import Question, Topic
 
 

@@ -23,6 +23,8 @@ class EdgeIndex(NamedTuple):
     source: Tensor  # [F] int64 entity
     relation: Tensor  # [F] int64 in [0, 2R)
     target: Tensor  # [F] int64 entity, ascending
+    leaving_entity: Tensor  # [P] int64: which entities have edges
+    leaving_relation: Tensor  # [P] int64 in [0, 2R) under which directed relation, each pair once
     num_entities: int
     num_relations: int
 
@@ -34,10 +36,14 @@ def edge_index(table: TripleTable) -> EdgeIndex:
     target = np.concatenate([table.tails, table.heads])
     relation = np.concatenate([table.relations, table.relations + num_relations])
     order = np.lexsort((relation, target))
+    leaving = np.unique(source * (2 * num_relations) + relation)
+    leaving_entity, leaving_relation = np.divmod(leaving, max(2 * num_relations, 1))
     return EdgeIndex(
-        torch.from_numpy(source[order].astype(np.int64)),
-        torch.from_numpy(relation[order].astype(np.int64)),
-        torch.from_numpy(target[order].astype(np.int64)),
+        torch.from_numpy(source[order]),
+        torch.from_numpy(relation[order]),
+        torch.from_numpy(target[order]),
+        torch.from_numpy(leaving_entity),
+        torch.from_numpy(leaving_relation),
         len(table.entities),
         num_relations,
     )
@@ -78,3 +84,13 @@ def follow(weights: Tensor, relation_weights: Tensor, edges: EdgeIndex) -> Tenso
     """Entity weights after one hop: `[E, B], [2R, B] -> [E, B]`; several paths into an entity add up."""
     reached: Tensor = _Follow.apply(weights, relation_weights, edges)  # type: ignore[no-untyped-call]
     return reached
+
+
+@torch.no_grad()
+def ways(weights: Tensor, edges: EdgeIndex) -> Tensor:
+    """Where one could go next: the share of the weight `[E, B]` at which each directed relation leaves, `[B, 2R]`."""
+    total = weights.new_zeros(2 * edges.num_relations, weights.shape[1])
+    for start in range(0, len(edges.leaving_entity), CHUNK):
+        part = slice(start, start + CHUNK)
+        total.index_add_(0, edges.leaving_relation[part], weights.index_select(0, edges.leaving_entity[part]))
+    return (total / weights.sum(0).clamp(min=1e-6)).T

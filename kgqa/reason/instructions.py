@@ -1,8 +1,11 @@
 """What each hop looks for: instructions by cross-attention over the question, with a memory of the hops before.
 
-At every hop the controller attends to the question's tokens, says which relations to follow, whether to stop, and
-whether to leave out where it has been. Then it writes what it did into the short-term memory, and what it reads there
-shapes the next hop: the memory is the only thing that is carried from hop to hop.
+At every hop the controller attends to the question's tokens, knowing what it did before and which relations lead on
+from where it stands, and says which relations to follow, whether to stop, and whether to leave out where it has been.
+Then it writes what it did into the short-term memory; what it reads there shapes the next hop.
+
+A question alone does not say how far to walk: who died in Vienna is one hop away, who died in Austria two. The
+relations around the place tell a city from a country, in a graph that was never seen as in one that was.
 """
 
 from typing import NamedTuple
@@ -12,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgqa.memory import short_term
-from kgqa.reason.encoder import TokenStates
+from kgqa.reason.tokens import TokenStates
 
 
 class Hop(NamedTuple):
@@ -22,6 +25,23 @@ class Hop(NamedTuple):
     stop: Tensor  # [B] probability that the answers are reached with this hop, given that they were not before
     exclude: Tensor  # [B, S] for each earlier step s (0 = the topic): how far its entities are taken out after this hop
     attention: Tensor  # [B, L] over the question's tokens
+
+
+class Reading(NamedTuple):
+    """B questions as the controller sees them."""
+
+    question: Tensor  # [B, 2W] summary
+    keys: Tensor  # [B, heads, L, W / heads]
+    values: Tensor  # [B, heads, L, W / heads]
+    words: Tensor  # [B, L, D] token states as the token encoder gave them, placeholders zero
+    mask: Tensor  # [B, L] bool, True on tokens
+
+
+class Carried(NamedTuple):
+    """What one hop hands to the next: nothing but the short-term memory, and what was read from it."""
+
+    memory: short_term.MemoryState
+    reads: Tensor  # [B, reads * W]
 
 
 class RelationScorer(nn.Module):
@@ -34,22 +54,24 @@ class RelationScorer(nn.Module):
         self.direction = nn.Linear(width, width)
         self.direction_bias = nn.Linear(width, 1)
         self.similarity = nn.Parameter(torch.tensor(5.0))  # weight of the untrained similarity, in logits at cosine 1
+        self.around = nn.Parameter(torch.tensor(2.0))  # weight of there being such a relation where the walk stands
         self.none = nn.Parameter(torch.zeros(()))
 
-    def forward(self, instruction: Tensor, attended: Tensor, relations: Tensor) -> Tensor:
-        """`[B, W], [B, D], [R, D] -> [B, 2R]`; the weight that is missing to 1 goes to "no such relation"."""
+    def forward(self, instruction: Tensor, attended: Tensor, relations: Tensor, around: Tensor) -> Tensor:
+        """`[B, W], [B, D], [R, D], [B, 2R] -> [B, 2R]`; the weight that is missing to 1 goes to "no such relation"."""
         keys = self.key(relations)
         scale = keys.shape[-1] ** -0.5
         score = self.wanted(instruction) @ keys.T * scale
         score = score + self.similarity * (F.normalize(attended, dim=-1) @ F.normalize(relations, dim=-1).T)
         sense = self.direction(instruction) @ keys.T * scale + self.direction_bias(instruction)
-        logits = torch.cat([score + sense, score - sense, self.none.expand(len(score), 1)], dim=-1)
+        directed = torch.cat([score + sense, score - sense], dim=-1) + self.around * around
+        logits = torch.cat([directed, self.none.expand(len(score), 1)], dim=-1)
         weights: Tensor = logits.softmax(dim=-1)
         return weights[:, :-1]
 
 
 class Instructions(nn.Module):
-    """The controller: `forward` yields one `Hop` a step."""
+    """The controller: `read` the questions and `begin`, then `forward` hop by hop."""
 
     def __init__(
         self,
@@ -69,10 +91,11 @@ class Instructions(nn.Module):
         self.num_slots, self.num_reads, self.width = num_slots, num_reads, width
         self.allocator, self.use_memory = allocator, use_memory
         self.step = nn.Embedding(max_hops, width)
-        self.query = nn.Linear((3 + num_reads) * width, width)
+        self.here = nn.Sequential(nn.Linear(2 * token_width, width), nn.LayerNorm(width))
+        self.query = nn.Linear((4 + num_reads) * width, width)
         self.key_value = nn.Linear(width, 2 * width)
         self.instruction = nn.Sequential(
-            nn.Linear((1 + num_reads) * width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width)
+            nn.Linear((2 + num_reads) * width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width)
         )
         self.norm = nn.LayerNorm(width)
         self.score = RelationScorer(token_width, width)
@@ -82,49 +105,57 @@ class Instructions(nn.Module):
         self.exclude = nn.Linear(width, max_hops)
         nn.init.constant_(self.exclude.bias, -2.0)  # leave nothing out until it has been learned
 
-    def forward(self, question: Tensor, states: Tensor, tokens: TokenStates, relations: Tensor) -> list[Hop]:
-        """`question: [B, 2W]`, `states: [B, L, W]`, `relations: [R, D]` (features of their texts)."""
-        batch_size = states.shape[0]
-        memory = short_term.initial_state(
-            batch_size,
-            num_slots=self.num_slots,
-            width=self.width,
-            num_reads=self.num_reads,
-            device=states.device,
-            dtype=states.dtype,
-        )
-        reads = states.new_zeros(batch_size, self.num_reads * self.width)
-        hops = []
-        for step in range(self.max_hops):
-            now = self.step.weight[step].expand(batch_size, -1)
-            context, attention = self._attend(torch.cat([question, now, reads], dim=-1), states, tokens.mask)
-            instruction = self.norm(context + self.instruction(torch.cat([context, reads], dim=-1)))
-            words = (attention * (tokens.topic_rank == 0)).unsqueeze(1)
-            attended = (words @ tokens.states).squeeze(1)
-            weights = self.score(instruction, attended, relations)
-            hops.append(
-                Hop(
-                    relations=weights,
-                    stop=torch.sigmoid(self.stop(instruction)).squeeze(-1),
-                    exclude=torch.sigmoid(self.exclude(instruction))[:, : step + 1],
-                    attention=attention,
-                )
-            )
-            if self.use_memory and step + 1 < self.max_hops:
-                r = len(relations)
-                followed = self.followed((weights[:, :r] + weights[:, r:]) @ relations)
-                interface = self.interface(torch.cat([instruction, followed], dim=-1))
-                read, memory = short_term.step(memory, interface, allocator=self.allocator)
-                reads = read.flatten(1)
-        return hops
+    def read(self, question: Tensor, states: Tensor, tokens: TokenStates) -> Reading:
+        """From the summary `[B, 2W]` and the states `[B, L, W]` of the questions' tokens."""
+        batch_size, length, _ = states.shape
+        projected = self.key_value(states).view(batch_size, length, 2, self.num_heads, -1)
+        keys, values = projected.permute(2, 0, 3, 1, 4)
+        words = tokens.states * (tokens.topic_rank == 0).unsqueeze(-1)
+        return Reading(question, keys, values, words, tokens.mask)
 
-    def _attend(self, query: Tensor, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def begin(self, batch_size: int, like: Tensor) -> Carried:
+        """An empty memory, on the device and with the dtype of `like`."""
+        memory = short_term.initial_state(
+            batch_size, num_slots=self.num_slots, width=self.width, num_reads=self.num_reads,
+            device=like.device, dtype=like.dtype,
+        )  # fmt: skip
+        return Carried(memory, like.new_zeros(batch_size, self.num_reads * self.width))
+
+    def forward(
+        self, step: int, reading: Reading, carried: Carried, relations: Tensor, around: Tensor
+    ) -> tuple[Hop, Carried]:
+        """Hop number `step` (from 0). `relations: [R, D]` are features of the relations' texts, `around: [B, 2R]` says
+        at which share of the walk's weight each relation leads on.
+        """
+        batch_size, r = len(around), len(relations)
+        now = self.step.weight[step].expand(batch_size, -1)
+        here = self.here(torch.cat([_mean(around[:, :r], relations), _mean(around[:, r:], relations)], dim=-1))
+        context, attention = self._attend(torch.cat([reading.question, now, carried.reads, here], dim=-1), reading)
+        instruction = self.norm(context + self.instruction(torch.cat([context, carried.reads, here], dim=-1)))
+        attended = (attention.unsqueeze(1) @ reading.words).squeeze(1)
+        weights = self.score(instruction, attended, relations, around)
+        hop = Hop(
+            relations=weights,
+            stop=torch.sigmoid(self.stop(instruction)).squeeze(-1),
+            exclude=torch.sigmoid(self.exclude(instruction))[:, : step + 1],
+            attention=attention,
+        )
+        if self.use_memory and step + 1 < self.max_hops:
+            followed = self.followed((weights[:, :r] + weights[:, r:]) @ relations)
+            interface = self.interface(torch.cat([instruction, followed], dim=-1))
+            read, memory = short_term.step(carried.memory, interface, allocator=self.allocator)
+            carried = Carried(memory, read.flatten(1))
+        return hop, carried
+
+    def _attend(self, query: Tensor, reading: Reading) -> tuple[Tensor, Tensor]:
         """Multi-head cross-attention from one query a question: context `[B, W]` and mean weights `[B, L]`."""
-        batch_size, length, width = states.shape
-        heads = (batch_size, self.num_heads, -1)
-        queries = self.query(query).view(*heads).unsqueeze(-2)
-        keys, values = self.key_value(states).view(batch_size, length, 2, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        scores = (queries @ keys.transpose(-1, -2)).squeeze(-2) * (width // self.num_heads) ** -0.5
-        attention = scores.masked_fill(~mask.unsqueeze(1), -torch.inf).softmax(dim=-1)
-        context = (attention.unsqueeze(-2) @ values).reshape(batch_size, width)
+        queries = self.query(query).view(len(query), self.num_heads, -1).unsqueeze(-2)
+        scores = (queries @ reading.keys.transpose(-1, -2)).squeeze(-2) * (self.width // self.num_heads) ** -0.5
+        attention = scores.masked_fill(~reading.mask.unsqueeze(1), -torch.inf).softmax(dim=-1)
+        context = (attention.unsqueeze(-2) @ reading.values).reshape(len(query), self.width)
         return context, attention.mean(dim=1)
+
+
+def _mean(weights: Tensor, rows: Tensor) -> Tensor:
+    """`[B, R], [R, D] -> [B, D]`; zero where there is no weight."""
+    return weights @ rows / weights.sum(-1, keepdim=True).clamp(min=1e-6)

@@ -5,7 +5,6 @@ left out: what a SPARQL query can say. It is read off the best walk to the best 
 1: the answer set is exactly what the program gives, so that every answer has its proof.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,31 +45,31 @@ class Branch:
     """For each hop the earlier steps (0 = the topic) whose entities are left out after it."""
 
 
-@dataclass(frozen=True, slots=True)
 class Walked:
-    """A batch of walks after all their hops."""
+    """A batch of walks: where they have been, and what they followed."""
 
-    reached: list[Frontier]
-    """The topics' candidates, then what each hop reached."""
-    relations: list[Choices]
-    """What each hop followed."""
+    def __init__(self, adjacency: Adjacency, start: Frontier) -> None:
+        self.adjacency = adjacency
+        self.reached = [start]
+        """The topics' candidates, then what each hop reached."""
+        self.relations: list[Choices] = []
+        """What each hop followed."""
+        self.exclude: list[Floats] = []
+        """Per hop the gates `[B, t + 1]` of the earlier steps."""
 
-    @classmethod
-    def run(
-        cls, adjacency: Adjacency, start: Frontier, relations: list[Choices], exclude: Sequence[Floats]
-    ) -> "Walked":
-        """p_t = step(p_{t-1}) * prod_s (1 - g_{t,s} p_s); `exclude[t]: [B, t + 1]` are the gates."""
-        reached = [start]
-        for followed, gates in zip(relations, exclude, strict=True):
-            arrived = adjacency.step(reached[-1], followed)
-            for earlier, gate in zip(reached, gates.T, strict=True):
-                if gate.max(initial=0) > _NEGLIGIBLE:
-                    arrived = adjacency.without(arrived, earlier, gate)
-            reached.append(arrived)
-        return cls(reached, relations)
+    def follow(self, relations: Choices, exclude: Floats) -> None:
+        """Go one hop: p_t = step(p_{t-1}) * prod_s (1 - g_{t,s} p_s)."""
+        arrived = self.adjacency.step(self.reached[-1], relations)
+        for earlier, gate in zip(self.reached, exclude.T, strict=True):
+            if gate.max(initial=0) > _NEGLIGIBLE:
+                arrived = self.adjacency.without(arrived, earlier, gate)
+        self.reached.append(arrived)
+        self.relations.append(relations)
+        self.exclude.append(exclude)
 
-    def back(self, adjacency: Adjacency, row: int, answer: int, num_hops: int) -> list[tuple[Edge, int]] | None:
+    def back(self, row: int, answer: int, num_hops: int) -> list[tuple[Edge, int]] | None:
         """The heaviest walk of `num_hops` of a row into `answer`, first edge first, each with its directed relation."""
+        adjacency = self.adjacency
         walk: list[tuple[Edge, int]] = []
         entity = answer
         for t in reversed(range(num_hops)):
@@ -92,9 +91,7 @@ class Walked:
             entity = came_from
         return walk[::-1]
 
-    def program(
-        self, adjacency: Adjacency, topic: Topic, row: int, walk: list[tuple[Edge, int]], exclude: Sequence[Floats]
-    ) -> Branch:
+    def program(self, topic: Topic, row: int, walk: list[tuple[Edge, int]]) -> Branch:
         """The program that `walk` is an instance of: its relations, and others nearly as heavy at the same hop."""
         hops = []
         for (_, chosen), followed in zip(walk, self.relations, strict=False):
@@ -102,7 +99,7 @@ class Walked:
             weight_of = dict(zip(followed.relation[part].tolist(), followed.weight[part].tolist(), strict=True))
             kept = [r for r, weight in weight_of.items() if weight >= ALTERNATIVE * weight_of[chosen]]
             kept.sort(key=lambda r: -weight_of[r])
-            num = adjacency.num_relations
+            num = self.adjacency.num_relations
             hops.append(tuple(RelationChoice(r % num, r >= num, weight_of[r]) for r in kept))
-        excluded = tuple(tuple(np.flatnonzero(gates[row] > EXCLUDED).tolist()) for gates in exclude[: len(hops)])
+        excluded = tuple(tuple(np.flatnonzero(gates[row] > EXCLUDED).tolist()) for gates in self.exclude[: len(hops)])
         return Branch(topic, tuple(hops), excluded)

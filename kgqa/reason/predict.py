@@ -14,8 +14,9 @@ from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.examples import Example, Vocabulary, collate, example, known_topics
 from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, choices, collect, heaviest, select
+from kgqa.reason.instructions import Hop
 from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
-from kgqa.reason.reasoner import Reasoner, Walks, relative_constraint
+from kgqa.reason.reasoner import Reasoner, Walks, confidence, relative_constraint
 from kgqa.types import Question, Topic
 
 NO_ENTITY = "no such entity"
@@ -37,7 +38,7 @@ class Prediction:
     paths: list[list[Edge]] = field(default_factory=list)
     """The best path of each branch to each of the first answers, answer by answer."""
     confidence: float = 0.0
-    """Weight of the best answer before anything was decided, in [0, 1]."""
+    """Of the best answer before anything was decided, in [0, 1]; see `reasoner.confidence`."""
     reason: str = ""
     """Why there is no answer."""
 
@@ -45,14 +46,26 @@ class Prediction:
 class _Instructed(NamedTuple):
     """What the network says about B walks of Q questions, as arrays."""
 
-    start: Frontier
-    relations: list[Choices]
-    exclude: list[Floats]  # per hop [B, t + 1]
+    soft: Walked
     stops: Floats  # [T, B]
     constraint: Floats  # [B], 1 for each question's strongest
     found_none: list[Floats]  # per hop [B] weight of "no such relation"
     question: Ints  # [B]
     first_walk: Ints  # [Q + 1]
+
+
+class _SoftWalker:
+    """What the reasoner says, done over what is reached; a `reasoner.Walker`."""
+
+    def __init__(self, adjacency: Adjacency, start: Frontier, num_walks: int, *, use_exclusion: bool) -> None:
+        self.walked = Walked(adjacency, start)
+        self.num_walks, self.use_exclusion = num_walks, use_exclusion
+
+    def around(self) -> torch.Tensor:
+        return torch.from_numpy(self.walked.adjacency.ways(self.walked.reached[-1], self.num_walks))
+
+    def follow(self, hop: Hop) -> None:
+        self.walked.follow(choices(hop.relations.numpy()), self.use_exclusion * hop.exclude.numpy())
 
 
 class Predictor:
@@ -97,13 +110,12 @@ class Predictor:
 
     def _predict(self, examples: list[Example], topics: list[list[Topic]]) -> Iterator[Prediction]:
         said = self._instruct(collate(examples).walks)
-        soft = Walked.run(self.adjacency, said.start, said.relations, said.exclude)
-        weights = self._answers(soft, said, said.stops, said.constraint)
-        best, confidence = heaviest(weights, len(examples))
+        weights = self._answers(said.soft, said, said.stops, said.constraint)
+        best, weight = heaviest(weights, len(examples))
+        sure = confidence(*map(torch.from_numpy, (weight, said.stops, said.question))).tolist()
         threshold = self.settings.abstain_below
         programs = [
-            self._program(soft, said, q, int(best[q]), topics[q]) if confidence[q] > threshold else {}
-            for q in range(len(examples))
+            self._program(said, q, int(best[q]), topics[q]) if sure[q] > threshold else {} for q in range(len(examples))
         ]
         hard = self._run(programs, said)
         ends, counts = self._ends(programs, said)
@@ -111,7 +123,7 @@ class Predictor:
         border = np.searchsorted(found.row, np.arange(len(examples) + 1))
         for q, program in enumerate(programs):
             if not program:
-                yield Prediction(confidence=float(confidence[q]), reason=_why_not(said, q))
+                yield Prediction(confidence=sure[q], reason=_why_not(said, q))
                 continue
             answers = found.entity[border[q] : border[q + 1]]
             scores = self.adjacency.weights_at(weights, np.full(len(answers), q), answers)
@@ -121,28 +133,27 @@ class Predictor:
                 scores[order].tolist(),
                 tuple(program.values()),
                 list(self._paths(hard, program, answers[order[: self.max_paths]].tolist())),
-                float(confidence[q]),
+                sure[q],
             )
 
     @torch.inference_mode()
     def _instruct(self, walks: Walks) -> _Instructed:
-        hops, stops, constraint = self.reasoner.instruct(walks, self.relations)
+        start = collect(
+            walks.start_walk.numpy(), walks.start_entity.numpy(), walks.start_weight.numpy(),
+            self.adjacency.num_entities,
+        )  # fmt: skip
+        walker = _SoftWalker(self.adjacency, start, len(walks.texts), use_exclusion=self.reasoner.use_exclusion)
+        hops, stops, constraint = self.reasoner.instruct(walks, self.relations, walker)
         constraint = relative_constraint(constraint, walks.question, walks.num_questions)
-        use = float(self.reasoner.use_exclusion)
         question = walks.question.numpy()
         return _Instructed(
-            start=collect(
-                walks.start_walk.numpy(), walks.start_entity.numpy(), walks.start_weight.numpy(),
-                self.adjacency.num_entities,
-            ),
-            relations=[choices(hop.relations.numpy()) for hop in hops],
-            exclude=[(use * hop.exclude).numpy() for hop in hops],
+            soft=walker.walked,
             stops=stops.numpy(),
             constraint=constraint.numpy(),
             found_none=[1 - hop.relations.sum(-1).numpy() for hop in hops],
             question=question,
             first_walk=np.searchsorted(question, np.arange(walks.num_questions + 1)),
-        )  # fmt: skip
+        )
 
     def _answers(self, walked: Walked, said: _Instructed, stops: Floats, constraint: Floats) -> Frontier:
         """Weights of a batch's answers, with questions as rows: what all counting topics of a question agree on."""
@@ -169,7 +180,7 @@ class Predictor:
             answers = answers._replace(weight=(answers.weight * (1 - counted * (1 - there))).astype(np.float32))
         return select(answers, answers.weight > 0)
 
-    def _program(self, soft: Walked, said: _Instructed, q: int, answer: int, topics: list[Topic]) -> dict[int, Branch]:
+    def _program(self, said: _Instructed, q: int, answer: int, topics: list[Topic]) -> dict[int, Branch]:
         """By walk, the branches that lead to the best answer; a topic that hardly counts gives none."""
         program: dict[int, Branch] = {}
         for walk, topic in zip(range(said.first_walk[q], said.first_walk[q + 1]), topics, strict=True):
@@ -178,14 +189,14 @@ class Predictor:
             here = np.array([walk]), np.array([answer])
             ends = [
                 stop[walk] * self.adjacency.weights_at(step, *here)[0]
-                for stop, step in zip(said.stops, soft.reached[1:], strict=True)
+                for stop, step in zip(said.stops, said.soft.reached[1:], strict=True)
             ]
-            back = soft.back(self.adjacency, walk, answer, int(np.argmax(ends)) + 1)
+            back = said.soft.back(walk, answer, int(np.argmax(ends)) + 1)
             if back is None:
                 return {}
             (head, _, tail, inverse), _ = back[0]
             meant = self._meant(topic, tail if inverse else head)
-            program[walk] = soft.program(self.adjacency, meant, walk, back, said.exclude)
+            program[walk] = said.soft.program(meant, walk, back)
         return program
 
     def _meant(self, topic: Topic, start: int) -> Topic:
@@ -198,28 +209,26 @@ class Predictor:
         """All programs of a batch at once, with weights of 0 and 1."""
         num_walks, num_relations = len(said.question), self.adjacency.num_relations
         branches = {walk: branch for program in programs for walk, branch in program.items()}
-        relations, exclude = [], []
-        for t, gates in enumerate(said.exclude):
+        starts = [
+            (w, self.vocabulary.by_term[c.iri]) for w, branch in branches.items() for c in branch.topic.candidates
+        ]
+        row, entity = np.array(starts, dtype=np.int64).reshape(-1, 2).T
+        start = collect(row, entity, np.ones(len(row), dtype=np.float32), self.adjacency.num_entities)
+        walked = Walked(self.adjacency, start)
+        for t, gates in enumerate(said.soft.exclude):
             followed = [
                 branches[w].relations[t] if w in branches and t < len(branches[w].relations) else ()
                 for w in range(num_walks)
             ]
             directed = [choice.index + choice.inverse * num_relations for hop in followed for choice in hop]
             offsets = np.concatenate([[0], np.cumsum([len(hop) for hop in followed])])
-            relations.append(
-                Choices(offsets, np.array(directed, dtype=np.int64), np.ones(len(directed), dtype=np.float32))
-            )
             hard = np.zeros_like(gates)
             for walk, branch in branches.items():
                 if t < len(branch.excluded):
                     hard[walk, list(branch.excluded[t])] = 1
-            exclude.append(hard)
-        starts = [
-            (w, self.vocabulary.by_term[c.iri]) for w, branch in branches.items() for c in branch.topic.candidates
-        ]
-        row, entity = np.array(starts, dtype=np.int64).reshape(-1, 2).T
-        start = collect(row, entity, np.ones(len(row), dtype=np.float32), self.adjacency.num_entities)
-        return Walked.run(self.adjacency, start, relations, exclude)
+            weight = np.ones(len(directed), dtype=np.float32)
+            walked.follow(Choices(offsets, np.array(directed, dtype=np.int64), weight), hard)
+        return walked
 
     def _ends(self, programs: list[dict[int, Branch]], said: _Instructed) -> tuple[Floats, Floats]:
         """Where each program's walks end, `[T, B]`, and which of them count, `[B]`."""
@@ -233,7 +242,7 @@ class Predictor:
         """For each answer and each branch the path that leads there."""
         for answer in answers:
             for walk, branch in program.items():
-                back = hard.back(self.adjacency, walk, answer, len(branch.relations))
+                back = hard.back(walk, answer, len(branch.relations))
                 if back is not None:
                     yield [edge for edge, _ in back]
 

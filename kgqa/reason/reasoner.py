@@ -8,15 +8,16 @@
 Nothing here is learned per entity or per relation: a graph that was never seen is answered the moment it is loaded.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from kgqa.memory.short_term import Allocator
-from kgqa.reason.encoder import QuestionEncoder, TokenEncoder, pooled, summary
-from kgqa.reason.follow import EdgeIndex, follow
-from kgqa.reason.instructions import Hop, Instructions
+from kgqa.reason.encoder import QuestionEncoder, summary
+from kgqa.reason.follow import EdgeIndex, follow, ways
+from kgqa.reason.instructions import Hop, Instructions, Reading
+from kgqa.reason.tokens import TokenEncoder, pooled
 
 
 class Walks(NamedTuple):
@@ -84,8 +85,11 @@ class Reasoner(nn.Module):
         """What the scorer sees of each relation: `[R, D]`, unit rows."""
         return pooled(self.token_encoder(texts))
 
-    def instruct(self, walks: Walks, relations: Tensor) -> tuple[list[Hop], Tensor, Tensor]:
-        """The part that reads the question only: hops, stops `[T, B]`, constraint `[B]`. Equal rows are read once."""
+    def instruct(self, walks: Walks, relations: Tensor, walker: "Walker") -> tuple[list[Hop], Tensor, Tensor]:
+        """Tell `walker` where to go, hop by hop: the hops, stops `[T, B]`, constraint `[B]`.
+
+        `relations: [R, D]` are the features of the graph's relations. Equal wordings are encoded once.
+        """
         keys = list(zip(walks.texts, walks.topic_rank.tolist(), strict=True))
         distinct = {key: row for row, key in enumerate(dict.fromkeys(keys))}
         rows = torch.tensor([distinct[key] for key in keys], device=relations.device)
@@ -93,31 +97,60 @@ class Reasoner(nn.Module):
         ranks = torch.tensor([rank for _, rank in distinct], device=relations.device)
         states = self.question_encoder(tokens, ranks)
         question = summary(states, tokens, ranks)
-        hops = self.instructions(question, states, tokens, relations)
-        constraint = torch.sigmoid(self.constraint(question)).squeeze(-1)
-        stops = _stop_distribution(torch.stack([hop.stop for hop in hops]))
-        return [Hop(*(part[rows] for part in hop)) for hop in hops], stops[:, rows], constraint[rows]
+        reading = Reading(*(part[rows] for part in self.instructions.read(question, states, tokens)))
+        carried = self.instructions.begin(len(rows), states)
+        hops = []
+        for step in range(self.max_hops):
+            hop, carried = self.instructions(step, reading, carried, relations, walker.around())
+            walker.follow(hop)
+            hops.append(hop)
+        constraint = torch.sigmoid(self.constraint(reading.question)).squeeze(-1)
+        return hops, _stop_distribution(torch.stack([hop.stop for hop in hops])), constraint
 
     def forward(self, walks: Walks, edges: EdgeIndex, relations: Tensor) -> Reasoning:
         """Answer a batch over the graph `edges`, whose relations have the features `relations: [R, D]`."""
-        hops, stops, constraint = self.instruct(walks, relations)
-        reached = [self._start(walks, edges)]
-        walk = torch.zeros_like(reached[0])
-        for hop, stop in zip(hops, stops, strict=True):
-            arrived = saturate(follow(reached[-1], hop.relations.T.contiguous(), edges))
-            if self.use_exclusion:
-                for step, earlier in enumerate(reached):
-                    arrived = arrived * (1 - hop.exclude[:, step] * earlier)
-            reached.append(arrived)
+        walker = DenseWalker(walks, edges, use_exclusion=self.use_exclusion)
+        hops, stops, constraint = self.instruct(walks, relations, walker)
+        walk = torch.zeros_like(walker.reached[0])
+        for stop, arrived in zip(stops, walker.reached[1:], strict=True):
             walk = walk + stop * arrived
         constraint = relative_constraint(constraint, walks.question, walks.num_questions)
         answers = combine(walk, constraint, walks.question, walks.num_questions)
-        return Reasoning(answers, hops, reached, stops, constraint)
+        return Reasoning(answers, hops, walker.reached, stops, constraint)
 
-    def _start(self, walks: Walks, edges: EdgeIndex) -> Tensor:
+
+class Walker(Protocol):
+    """Takes a batch of walks over a graph: with dense weights in training, over what is reached in answering."""
+
+    def around(self) -> Tensor:
+        """The share of each walk's weight at which each directed relation leads on, `[B, 2R]`, without gradient."""
+        ...
+
+    def follow(self, hop: Hop) -> None:
+        """Go one hop."""
+        ...
+
+
+class DenseWalker:
+    """Weights of all entities, `[E, B]` a step, the topics first; gradients pass through every hop."""
+
+    def __init__(self, walks: Walks, edges: EdgeIndex, *, use_exclusion: bool) -> None:
         start = walks.start_weight.new_zeros(edges.num_entities, len(walks.texts))
         start[walks.start_entity, walks.start_walk] = walks.start_weight
-        return start
+        self.reached = [start]
+        self.edges, self.use_exclusion = edges, use_exclusion
+
+    def around(self) -> Tensor:
+        """See `Walker`."""
+        return ways(self.reached[-1], self.edges)
+
+    def follow(self, hop: Hop) -> None:
+        """See `Walker`."""
+        arrived = saturate(follow(self.reached[-1], hop.relations.T.contiguous(), self.edges))
+        if self.use_exclusion:
+            for step, earlier in enumerate(self.reached):
+                arrived = arrived * (1 - hop.exclude[:, step] * earlier)
+        self.reached.append(arrived)
 
 
 def saturate(weights: Tensor) -> Tensor:
@@ -151,3 +184,14 @@ def combine(walk: Tensor, constraint: Tensor, question: Tensor, num_questions: i
     counts = torch.bincount(question, minlength=num_questions).tolist()
     ends = torch.tensor(counts).cumsum(0).tolist()
     return torch.stack([kept[:, end - count : end].prod(dim=1) for end, count in zip(ends, counts, strict=True)], dim=1)
+
+
+def confidence(best: Tensor, stops: Tensor, question: Tensor) -> Tensor:
+    """How sure a question's best answer is, `[Q]` in [0, 1]: its weight a hop, the mean over its longest walk.
+
+    The weight itself is a product over hops, so that it is low for a long walk of steps that are each certain. Against
+    the mean of a hop one threshold serves all. `best: [Q]` weights, `stops: [T, B]`, `question: [B]`.
+    """
+    depth = (stops * torch.arange(1, len(stops) + 1, device=stops.device).unsqueeze(1)).sum(0)
+    longest = depth.new_ones(len(best)).scatter_reduce(0, question, depth, "amax")
+    return best ** (1 / longest)

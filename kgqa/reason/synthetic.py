@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.encoder import PLACEHOLDER
 from kgqa.reason.examples import Example
+from kgqa.reason.tokens import PLACEHOLDER
 
 # How a noun phrase grows by one hop. Forward: from the head {inner} to the tail; inverse: from the tail to the head.
 FORWARD = (

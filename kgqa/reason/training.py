@@ -30,7 +30,7 @@ from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.data import QuestionData
 from kgqa.reason.examples import Batch, Example, trainable
 from kgqa.reason.follow import EdgeIndex, edge_index
-from kgqa.reason.reasoner import Reasoner, Reasoning
+from kgqa.reason.reasoner import Reasoner, Reasoning, confidence
 from kgqa.reason.synthetic import PathQuestions
 
 _FLOOR = 1e-10
@@ -72,6 +72,7 @@ class ReasonerTraining(pl.LightningModule):
         relation_texts: list[str],
         *,
         learning_rate: float,
+        encoder_learning_rate: float,
         weight_decay: float,
         warmup_steps: int,
         seed: int,
@@ -80,16 +81,19 @@ class ReasonerTraining(pl.LightningModule):
         self.reasoner = reasoner
         self.relation_texts = relation_texts
         self.seed = seed
-        self.learning_rate, self.weight_decay, self.warmup_steps = learning_rate, weight_decay, warmup_steps
+        self.learning_rate, self.encoder_learning_rate = learning_rate, encoder_learning_rate
+        self.weight_decay, self.warmup_steps = weight_decay, warmup_steps
         # Buffers move with the module but do not belong into its checkpoints: the graph is the knowledge base's.
-        for name in ("source", "relation", "target"):
-            self.register_buffer(name, getattr(edges, name), persistent=False)
-        self.num_entities, self.num_relations = edges.num_entities, edges.num_relations
+        for name, part in edges._asdict().items():
+            if isinstance(part, Tensor):
+                self.register_buffer(f"edge_{name}", part, persistent=False)
+            else:
+                setattr(self, f"edge_{name}", part)
 
     @property
     def edges(self) -> EdgeIndex:
         """The graph on the module's device."""
-        return EdgeIndex(self.source, self.relation, self.target, self.num_entities, self.num_relations)
+        return EdgeIndex(**{name: getattr(self, f"edge_{name}") for name in EdgeIndex._fields})
 
     def forward(self, batch: Batch) -> Reasoning:
         relations = self.reasoner.relation_features(self.relation_texts)
@@ -118,7 +122,15 @@ class ReasonerTraining(pl.LightningModule):
             self.log("dev_f1", f1.mean(), prog_bar=True, batch_size=len(f1))
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        # Layers that come pretrained are moved with care; everything else starts from nothing.
+        groups: list[dict[str, Any]] = [
+            {"params": [p for name, p in self.named_parameters() if ".tuned." not in name]},
+            {
+                "params": [p for name, p in self.named_parameters() if ".tuned." in name],
+                "lr": self.encoder_learning_rate,
+            },
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, weight_decay=self.weight_decay)
         total = max(int(self.trainer.estimated_stepping_batches), 1)
 
         def rate(step: int) -> float:
@@ -137,6 +149,7 @@ class TrainingOptions:
     epoch_questions: int | None
     batch_size: int
     learning_rate: float
+    encoder_learning_rate: float
     weight_decay: float
     warmup_steps: int
     patience: int
@@ -179,7 +192,8 @@ def fit(
     edges = edge_index(table)
     module = ReasonerTraining(
         reasoner, edges, table.relation_texts, learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay, warmup_steps=options.warmup_steps, seed=seed,
+        encoder_learning_rate=options.encoder_learning_rate, weight_decay=options.weight_decay,
+        warmup_steps=options.warmup_steps, seed=seed,
     )  # fmt: skip
     data = QuestionData(
         train, synthetic, dev, batch_size=options.batch_size, seed=seed,
@@ -220,21 +234,22 @@ def fit(
 
 @torch.inference_mode()
 def _calibrated(module: ReasonerTraining, data: QuestionData) -> dict[str, float]:
-    """The dev scores, and the weight of the best answer below which it is better to abstain."""
-    confidence, right, answerable = [], [], []
+    """The dev scores, and the confidence below which it is better to abstain."""
+    sure, right, answerable = [], [], []
     f1: list[float] = []
     for batch in data.val_dataloader():
-        answers = module(batch).answers
+        reasoning = module(batch)
+        answers = reasoning.answers
         hits, each_f1 = set_counts(answers, batch)
         has_gold = torch.bincount(batch.gold_question, minlength=answers.shape[1]) > 0
         correct = torch.zeros(len(has_gold), dtype=torch.bool)
         correct[has_gold] = hits.bool().cpu()
-        confidence.append(answers.max(0).values.cpu())
+        sure.append(confidence(answers.max(0).values, reasoning.stops, batch.walks.question).cpu())
         right.append(correct)
         answerable.append(has_gold.cpu())
         f1 += each_f1.tolist()
     known = torch.cat(answerable)
-    threshold = abstention_threshold(torch.cat(confidence), torch.cat(right), known)
+    threshold = abstention_threshold(torch.cat(sure), torch.cat(right), known)
     return {
         "dev_hits1": float(torch.cat(right)[known].float().mean()) if known.any() else 0.0,
         "dev_f1": sum(f1) / max(len(f1), 1),

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.data import EpochSampler
-from kgqa.reason.encoder import PLACEHOLDER
 from kgqa.reason.examples import Example, Vocabulary, collate, example, trainable
+from kgqa.reason.tokens import PLACEHOLDER
 from kgqa.types import Candidate, Question, Topic
 
 

@@ -1,19 +1,19 @@
 """Hops over what was reached, against the dense hops over everything."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
-from kgqa.reason.encoder import PLACEHOLDER, HashedTokens
 from kgqa.reason.examples import Example, collate
-from kgqa.reason.follow import edge_index, follow
+from kgqa.reason.follow import edge_index, follow, ways
 from kgqa.reason.frontier import Adjacency, Frontier, choices, collect, heaviest
-from kgqa.reason.paths import Walked
 from kgqa.reason.predict import Predictor
 from kgqa.reason.reasoner import Reasoner
+from kgqa.reason.tokens import PLACEHOLDER, HashedTokens
 
 
 def random_table(seed: int, entities: int, facts: int, relations: int) -> TripleTable:
@@ -48,6 +48,22 @@ def test_a_step_agrees_with_the_dense_hop(seed: int, entities: int, facts: int, 
     assert (np.diff(key) > 0).all()
 
 
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 40), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_the_ways_on_agree_with_a_naive_loop(seed: int, entities: int, facts: int, relations: int) -> None:
+    table = random_table(seed, entities, facts, relations)
+    rng = np.random.default_rng(seed)
+    start = collect(rng.integers(2, size=5), rng.integers(entities, size=5), rng.random(5).astype(np.float32), entities)
+    around = Adjacency(table).ways(start, 3)
+    weights = dense(start, entities, 3)
+    torch.testing.assert_close(torch.from_numpy(around), ways(weights, edge_index(table)))
+    for row in range(3):
+        for relation in range(relations):
+            heads = set(table.heads[table.relations == relation].tolist())
+            has = sum(float(weights[entity, row]) for entity in heads)
+            assert around[row, relation] == pytest.approx(has / max(float(weights[:, row].sum()), 1e-6), abs=1e-5)
+
+
 @given(st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
 def test_soft_answers_agree_with_the_reasoner_s_dense_ones(seed: int) -> None:
@@ -69,8 +85,7 @@ def test_soft_answers_agree_with_the_reasoner_s_dense_ones(seed: int) -> None:
     with torch.inference_mode():
         expected = reasoner(walks, edge_index(table), predictor.relations).answers
     said = predictor._instruct(walks)
-    soft = Walked.run(predictor.adjacency, said.start, said.relations, said.exclude)
-    answers = predictor._answers(soft, said, said.stops, said.constraint)
+    answers = predictor._answers(said.soft, said, said.stops, said.constraint)
     torch.testing.assert_close(dense(answers, 9, len(examples)), expected, atol=2e-2, rtol=0)
     _, weight = heaviest(answers, len(examples))
     torch.testing.assert_close(torch.from_numpy(weight), expected.max(0).values, atol=2e-2, rtol=0)

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.encoder import PLACEHOLDER, HashedTokens, pooled
 from kgqa.reason.examples import Example, collate
 from kgqa.reason.follow import edge_index
 from kgqa.reason.instructions import Hop
-from kgqa.reason.reasoner import Reasoner, combine, relative_constraint, saturate
+from kgqa.reason.reasoner import DenseWalker, Reasoner, Walker, Walks, combine, relative_constraint, saturate
+from kgqa.reason.tokens import PLACEHOLDER, HashedTokens, pooled
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,13 @@ def test_hops_follow_stop_and_leave_out(reasoner: Reasoner, toy: TripleTable, mo
             Hop(only[1:], torch.ones(1), torch.tensor([[gate, 0.0]]), torch.ones(1, 3)),
         ]
         stops = torch.tensor([[0.0], [1.0]])
-        monkeypatch.setattr(Reasoner, "instruct", lambda *_: (hops, stops, torch.ones(1)))
+
+        def instruct(_self: Reasoner, _walks: Walks, _relations: Tensor, walker: Walker) -> tuple[object, ...]:
+            for hop in hops:
+                walker.follow(hop)
+            return hops, stops, torch.ones(1)
+
+        monkeypatch.setattr(Reasoner, "instruct", instruct)
         one = Example(f"who else got what {PLACEHOLDER} got", (((at("anna"), 1.0),),), None)
         answers: Tensor = reasoner(collate([one]).walks, edges, torch.zeros(edges.num_relations, 32)).answers
         return {toy.entity_texts[i] for i in answers[:, 0].nonzero()[:, 0].tolist()}
@@ -122,7 +128,7 @@ def test_hashed_tokens_mark_topics_and_see_unknown_words() -> None:
     assert torch.isfinite(pooled(tokens)).all()
 
 
-def test_memory_reaches_the_next_hop(toy: TripleTable) -> None:
+def test_memory_reaches_the_next_hop(toy: TripleTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without memory the second hop cannot know what the first one did; with it, what was followed matters."""
     torch.manual_seed(1)
     encoder = HashedTokens(width=32, num_buckets=512)
@@ -131,6 +137,9 @@ def test_memory_reaches_the_next_hop(toy: TripleTable) -> None:
         walks = collate(questions(toy)[:1]).walks
         texts = list(toy.relation_texts)
         relations = one.relation_features(texts).detach().requires_grad_(True)
-        hops, _, _ = one.instruct(walks, relations)
+        walker = DenseWalker(walks, edge_index(toy), use_exclusion=True)
+        nothing = torch.zeros(1, 2 * len(texts))
+        monkeypatch.setattr(walker, "around", lambda nothing=nothing: nothing)  # the surroundings would tell as well
+        hops, _, _ = one.instruct(walks, relations, walker)
         (gradient,) = torch.autograd.grad(hops[1].attention[0].square().sum(), relations, allow_unused=True)
         assert (gradient is not None and bool(gradient.abs().max() > 0)) == use_memory

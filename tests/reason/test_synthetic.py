@@ -3,8 +3,8 @@
 import numpy as np
 
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.encoder import PLACEHOLDER
 from kgqa.reason.synthetic import PathQuestions
+from kgqa.reason.tokens import PLACEHOLDER
 
 
 def test_answers_are_reachable_from_every_topic(toy: TripleTable) -> None:

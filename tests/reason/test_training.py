@@ -15,8 +15,8 @@ from kgqa.errors import InputError, ModelError
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
-from kgqa.reason.encoder import PLACEHOLDER
 from kgqa.reason.examples import Batch, Example
+from kgqa.reason.tokens import PLACEHOLDER
 from kgqa.reason.training import ReasonerTraining, TrainingOptions, abstention_threshold, answer_loss, fit
 
 SETTINGS = ReasonerSettings(
@@ -27,7 +27,8 @@ SETTINGS = ReasonerSettings(
 
 def options(max_epochs: int, **changes: object) -> TrainingOptions:
     values: dict[str, object] = {
-        "max_epochs": max_epochs, "epoch_questions": 64, "batch_size": 16, "learning_rate": 3e-3, "weight_decay": 1e-2,
+        "max_epochs": max_epochs, "epoch_questions": 64, "batch_size": 16, "learning_rate": 3e-3,
+        "encoder_learning_rate": 3e-4, "weight_decay": 1e-2,
         "warmup_steps": 5, "patience": 50, "synthetic_questions": 0, "synthetic_share": 0.5,
         "lightning": {"accelerator": "cpu", "devices": 1},
     }  # fmt: skip

@@ -1,0 +1,164 @@
+"""From question texts to token states: MiniLM, any Hugging Face model, or our own hashed subwords.
+
+Topics are written into the text as `PLACEHOLDER`, so that what is learned is about wordings, never about entities, and
+equal wordings are encoded once.
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kgqa.errors import ModelError
+
+PLACEHOLDER = "[MASK]"
+"""Stands for a topic; a single token of every BERT-like vocabulary."""
+
+
+class TokenStates(NamedTuple):
+    """Features of the tokens of n texts, padded to the longest."""
+
+    states: Tensor  # [n, L, D]
+    mask: Tensor  # [n, L] bool, True on tokens
+    topic_rank: Tensor  # [n, L] int64: k on the k-th placeholder of the text (from 1), 0 elsewhere
+
+
+class TokenEncoder(Protocol):
+    """Texts in, token features out."""
+
+    name: str
+    """Identity, written into checkpoints: another encoder's checkpoint is refused."""
+    width: int
+
+    def __call__(self, texts: Sequence[str]) -> TokenStates: ...
+
+
+def _pad(rows: Sequence[Tensor], ranks: Sequence[Tensor]) -> TokenStates:
+    states = nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
+    topic_rank = nn.utils.rnn.pad_sequence(list(ranks), batch_first=True)
+    lengths = torch.tensor([len(row) for row in rows], device=states.device)
+    mask = torch.arange(states.shape[1], device=states.device) < lengths.unsqueeze(1)
+    return TokenStates(states, mask, topic_rank)
+
+
+class PretrainedTokens(nn.Module):
+    """Token states of a pretrained model, whose last `tuned_layers` layers are trained with the reasoner.
+
+    The layers below stay as they are, and what they say of a text is remembered: however often a text comes, it goes
+    through them once. `limit` bounds how many texts are remembered (float16: about 10 kB a text at 12 tokens and
+    width 384).
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        model: Any,
+        *,
+        name: str,
+        tuned_layers: int = 0,
+        limit: int = 50_000,
+        max_tokens: int = 256,
+    ) -> None:
+        """ModelError where the model has fewer layers, or keeps them elsewhere than BERT and its kin."""
+        super().__init__()
+        self.name = name
+        self.width = int(model.config.hidden_size)
+        self.limit = limit
+        self.max_tokens = max_tokens
+        self.tokenizer = tokenizer
+        self.tuned = _cut(model, tuned_layers, name) if tuned_layers else nn.ModuleList()
+        # In a tuple, so that the frozen weights are neither trained nor written into checkpoints.
+        self._model = (model.eval().requires_grad_(False),)
+        self._known: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def forward(self, texts: Sequence[str]) -> TokenStates:
+        unknown = sorted({text for text in texts if text not in self._known}, key=len)
+        if len(self._known) + len(unknown) > self.limit:
+            self._known.clear()
+            unknown = sorted(set(texts), key=len)
+        for start in range(0, len(unknown), 64):
+            self._encode(unknown[start : start + 64])
+        known = [self._known[text] for text in texts]
+        tokens = _pad([states.float() for states, _ in known], [ranks for _, ranks in known])
+        if not self.tuned:
+            return tokens
+        states, hidden = tokens.states, ~tokens.mask[:, None, None, :]
+        mask = states.new_zeros(hidden.shape).masked_fill(hidden, torch.finfo(states.dtype).min)
+        for layer in self.tuned:
+            out = layer(states, mask)
+            states = out if isinstance(out, Tensor) else out[0]  # transformers 4 gives a tuple
+        return tokens._replace(states=states)
+
+    @torch.no_grad()
+    def _encode(self, texts: list[str]) -> None:
+        tokens = self.tokenizer(texts, padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt")
+        states = self._model[0](**tokens).last_hidden_state
+        is_topic = tokens["input_ids"] == self.tokenizer.mask_token_id
+        ranks = is_topic.cumsum(-1) * is_topic
+        for row, text in enumerate(texts):
+            length = int(tokens["attention_mask"][row].sum())
+            self._known[text] = states[row, :length].half(), ranks[row, :length]
+
+
+def _cut(model: Any, num_layers: int, name: str) -> nn.ModuleList:
+    """Take the last layers off a model that keeps them as BERT does, so that it ends with the state before them."""
+    layers = getattr(getattr(model, "encoder", None), "layer", None)
+    if layers is None or len(layers) < num_layers:
+        found = "no layers at encoder.layer" if layers is None else f"{len(layers)} layers"
+        raise ModelError(f"{num_layers} layers of {name} cannot be tuned: it has {found}; set encoder.tuned_layers=0")
+    kept = len(layers) - num_layers
+    model.encoder.layer = layers[:kept]
+    return nn.ModuleList(layers[kept:])
+
+
+_WORD = re.compile(r"\[MASK\]|\w+|[^\w\s]")
+
+
+class HashedTokens(nn.Module):
+    """Words as the mean of their hashed character n-grams: trained, no vocabulary, nothing to download.
+
+    The n-grams are those of Bojanowski et al. 2017 ("Enriching word vectors with subword information"): the word itself
+    and its pieces of 3 to 5 characters between `<` and `>`.
+    """
+
+    def __init__(self, *, width: int = 128, num_buckets: int = 8192, max_tokens: int = 256) -> None:
+        super().__init__()
+        self.name = f"transformer-{width}x{num_buckets}"
+        self.width = width
+        self.num_buckets = num_buckets
+        self.max_tokens = max_tokens
+        self.bag = nn.EmbeddingBag(num_buckets, width, mode="mean")
+        self._known: dict[str, list[int]] = {}
+
+    def _buckets(self, word: str) -> list[int]:
+        if word not in self._known:
+            marked = f"<{word}>"
+            grams = {marked} | {marked[i : i + n] for n in (3, 4, 5) for i in range(len(marked) - n + 1)}
+            self._known[word] = sorted(zlib.crc32(gram.encode("utf-8", "replace")) % self.num_buckets for gram in grams)
+        return self._known[word]
+
+    def forward(self, texts: Sequence[str]) -> TokenStates:
+        device = self.bag.weight.device
+        words = [_words(text)[: self.max_tokens] or [""] for text in texts]
+        flat = [self._buckets(word) for row in words for word in row]
+        offsets = torch.tensor([0] + [len(buckets) for buckets in flat[:-1]], device=device).cumsum(0)
+        vectors = self.bag(torch.tensor([b for buckets in flat for b in buckets], device=device), offsets)
+        ranks = []
+        for row in words:
+            is_topic = torch.tensor([word == PLACEHOLDER for word in row], device=device)
+            ranks.append(is_topic.cumsum(0) * is_topic)
+        return _pad(vectors.split([len(row) for row in words]), ranks)
+
+
+def _words(text: str) -> list[str]:
+    return [word if word == PLACEHOLDER else word.lower() for word in _WORD.findall(text)]
+
+
+def pooled(tokens: TokenStates) -> Tensor:
+    """Mean of the token states that are no placeholder, unit length: `[n, D]`."""
+    kept = (tokens.mask & (tokens.topic_rank == 0)).unsqueeze(-1).to(tokens.states.dtype)
+    return F.normalize((tokens.states * kept).sum(1) / kept.sum(1).clamp(min=1), dim=-1)
