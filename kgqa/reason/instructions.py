@@ -1,8 +1,8 @@
 """What each hop looks for: instructions by cross-attention over the question, with a memory of the hops before.
 
 At every hop the controller attends to the question's tokens, knowing what it did before and which relations lead on
-from where it stands, and says which relations to follow, whether to stop, and whether to leave out where it has been.
-Then it writes what it did into the short-term memory; what it reads there shapes the next hop.
+from where it stands, and says which relations to follow, whether to leave out where it has been, and, where it has
+arrived, whether to stop. It writes what it did into the short-term memory; what it reads there shapes the next hop.
 
 A question alone does not say how far to walk: who died in Vienna is one hop away, who died in Austria two. The
 relations around the place tell a city from a country, in a graph that was never seen as in one that was.
@@ -22,9 +22,9 @@ class Hop(NamedTuple):
     """What is to be done in one hop, for B walks over a graph of R relations."""
 
     relations: Tensor  # [B, 2R] weights, rows sum to at most 1: forward relations, then the same walked backward
-    stop: Tensor  # [B] probability that the answers are reached with this hop, given that they were not before
     exclude: Tensor  # [B, S] for each earlier step s (0 = the topic): how far its entities are taken out after this hop
     attention: Tensor  # [B, L] over the question's tokens
+    instruction: Tensor  # [B, W]
 
 
 class Reading(NamedTuple):
@@ -71,7 +71,7 @@ class RelationScorer(nn.Module):
 
 
 class Instructions(nn.Module):
-    """The controller: `read` the questions and `begin`, then `forward` hop by hop."""
+    """The controller: `read` the questions and `begin`, then `forward` and `stop` hop by hop."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Instructions(nn.Module):
         self.score = RelationScorer(token_width, width)
         self.followed = nn.Linear(token_width, width)
         self.interface = short_term.InterfaceLayer(2 * width, width=width, num_reads=num_reads)
-        self.stop = nn.Linear(width, 1)
+        self.arrived = nn.Sequential(nn.Linear(4 * width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, 1))
         self.exclude = nn.Linear(width, max_hops)
         nn.init.constant_(self.exclude.bias, -2.0)  # leave nothing out until it has been learned
 
@@ -127,18 +127,18 @@ class Instructions(nn.Module):
         """Hop number `step` (from 0). `relations: [R, D]` are features of the relations' texts, `around: [B, 2R]` says
         at which share of the walk's weight each relation leads on.
         """
-        batch_size, r = len(around), len(relations)
-        now = self.step.weight[step].expand(batch_size, -1)
-        here = self.here(torch.cat([_mean(around[:, :r], relations), _mean(around[:, r:], relations)], dim=-1))
+        r = len(relations)
+        now = self.step.weight[step].expand(len(around), -1)
+        here = self._surroundings(relations, around)
         context, attention = self._attend(torch.cat([reading.question, now, carried.reads, here], dim=-1), reading)
         instruction = self.norm(context + self.instruction(torch.cat([context, carried.reads, here], dim=-1)))
         attended = (attention.unsqueeze(1) @ reading.words).squeeze(1)
         weights = self.score(instruction, attended, relations, around)
         hop = Hop(
             relations=weights,
-            stop=torch.sigmoid(self.stop(instruction)).squeeze(-1),
             exclude=torch.sigmoid(self.exclude(instruction))[:, : step + 1],
             attention=attention,
+            instruction=instruction,
         )
         if self.use_memory and step + 1 < self.max_hops:
             followed = self.followed((weights[:, :r] + weights[:, r:]) @ relations)
@@ -146,6 +146,19 @@ class Instructions(nn.Module):
             read, memory = short_term.step(carried.memory, interface, allocator=self.allocator)
             carried = Carried(memory, read.flatten(1))
         return hop, carried
+
+    def stop(self, reading: Reading, hop: Hop, relations: Tensor, around: Tensor) -> Tensor:
+        """Probability `[B]` that the answers are what `hop` has arrived at, where `around` leads on: a town is asked
+        for, and this is one.
+        """
+        here = self._surroundings(relations, around)
+        stop: Tensor = torch.sigmoid(self.arrived(torch.cat([reading.question, hop.instruction, here], dim=-1)))
+        return stop.squeeze(-1)
+
+    def _surroundings(self, relations: Tensor, around: Tensor) -> Tensor:
+        r = len(relations)
+        here: Tensor = self.here(torch.cat([_mean(around[:, :r], relations), _mean(around[:, r:], relations)], dim=-1))
+        return here
 
     def _attend(self, query: Tensor, reading: Reading) -> tuple[Tensor, Tensor]:
         """Multi-head cross-attention from one query a question: context `[B, W]` and mean weights `[B, L]`."""

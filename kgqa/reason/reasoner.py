@@ -99,13 +99,16 @@ class Reasoner(nn.Module):
         question = summary(states, tokens, ranks)
         reading = Reading(*(part[rows] for part in self.instructions.read(question, states, tokens)))
         carried = self.instructions.begin(len(rows), states)
-        hops = []
+        hops, stops, around = [], [], walker.around()
         for step in range(self.max_hops):
-            hop, carried = self.instructions(step, reading, carried, relations, walker.around())
+            hop, carried = self.instructions(step, reading, carried, relations, around)
             walker.follow(hop)
             hops.append(hop)
+            if step + 1 < self.max_hops:
+                around = walker.around()
+                stops.append(self.instructions.stop(reading, hop, relations, around))
         constraint = torch.sigmoid(self.constraint(reading.question)).squeeze(-1)
-        return hops, _stop_distribution(torch.stack([hop.stop for hop in hops])), constraint
+        return hops, _stop_distribution(stops, like=constraint), constraint
 
     def forward(self, walks: Walks, edges: EdgeIndex, relations: Tensor) -> Reasoning:
         """Answer a batch over the graph `edges`, whose relations have the features `relations: [R, D]`."""
@@ -161,10 +164,12 @@ def saturate(weights: Tensor) -> Tensor:
     return weights / weights.detach().clamp(min=1)
 
 
-def _stop_distribution(stop: Tensor) -> Tensor:
-    """Where walks end: `[T, B]` stop probabilities to a distribution over hops; the last hop takes what is left."""
-    going_on = torch.cat([torch.ones_like(stop[:1]), (1 - stop[:-1]).cumprod(dim=0)])
-    return going_on * torch.cat([stop[:-1], torch.ones_like(stop[:1])])
+def _stop_distribution(stops: list[Tensor], *, like: Tensor) -> Tensor:
+    """Where walks end, `[T, B]`: from the stop probabilities `[B]` of all hops but the last, which takes the rest."""
+    going_on = [torch.ones_like(like)]
+    for stop in stops:
+        going_on.append(going_on[-1] * (1 - stop))
+    return torch.stack([on * stop for on, stop in zip(going_on, [*stops, torch.ones_like(like)], strict=True)])
 
 
 def relative_constraint(constraint: Tensor, question: Tensor, num_questions: int) -> Tensor:

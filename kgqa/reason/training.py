@@ -19,7 +19,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
@@ -152,6 +152,7 @@ class TrainingOptions:
     encoder_learning_rate: float
     weight_decay: float
     warmup_steps: int
+    average_decay: float | None
     patience: int
     synthetic_questions: int
     synthetic_share: float
@@ -199,11 +200,18 @@ def fit(
         train, synthetic, dev, batch_size=options.batch_size, seed=seed,
         synthetic_share=options.synthetic_share, epoch_questions=options.epoch_questions,
     )  # fmt: skip
-    best = ModelCheckpoint(
-        folder / "checkpoints", filename="best", monitor="dev_f1", mode="max", save_last=True,
-        enable_version_counter=False, save_weights_only=False,
-    )  # fmt: skip
-    callbacks = [best, EarlyStopping("dev_f1", mode="max", patience=options.patience)]
+    kept = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
+    best = ModelCheckpoint(filename="best", monitor="dev_f1", mode="max", **kept)
+    # Of every epoch, also of one that is no better: what an interrupted run goes on from.
+    last = ModelCheckpoint(filename="last", **kept)
+    callbacks = [best, last, EarlyStopping("dev_f1", mode="max", patience=options.patience)]
+    if options.average_decay:
+        # What is evaluated and kept is the weights' running mean (Polyak and Juditsky 1992), steadier than any of them.
+        callbacks.append(
+            EMAWeightAveraging(
+                use_buffers=False, decay=options.average_decay, update_starting_at_step=options.warmup_steps
+            )
+        )
     if sys.stderr.isatty():
         callbacks.append(RichProgressBar())
     trainer = pl.Trainer(

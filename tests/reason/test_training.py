@@ -29,7 +29,7 @@ def options(max_epochs: int, **changes: object) -> TrainingOptions:
     values: dict[str, object] = {
         "max_epochs": max_epochs, "epoch_questions": 64, "batch_size": 16, "learning_rate": 3e-3,
         "encoder_learning_rate": 3e-4, "weight_decay": 1e-2,
-        "warmup_steps": 5, "patience": 50, "synthetic_questions": 0, "synthetic_share": 0.5,
+        "warmup_steps": 5, "average_decay": 0.9, "patience": 50, "synthetic_questions": 0, "synthetic_share": 0.5,
         "lightning": {"accelerator": "cpu", "devices": 1},
     }  # fmt: skip
     return TrainingOptions(**(values | changes))  # type: ignore[arg-type]

@@ -3,8 +3,8 @@
     python data/sample/authoring/build_facts.py
 
 Every row is checked: head, relation and tail are in world.tsv for that document, the sentence stands in the document,
-and the surfaces stand in the sentence (`he#2`: the second time). A mistake is refused with its file and line. A document's
-`split` comes from the hash of its id: patterns of the extractor may be improved on `dev` documents only.
+and the surfaces stand in the sentence (`he#2`: the second time). A mistake is refused with its file and line. A
+document's `split` comes from the hash of its id: patterns of the extractor may be improved on `dev` documents only.
 """
 
 import csv
@@ -68,12 +68,21 @@ def main() -> None:
                 sys.exit(f"{path.name}:{line}: {head} | {relation} | {tail}: {error}")
             facts.append(
                 {
-                    "head": term(head), "relation": f"urn:kgqa:relation:{relation}", "tail": term(tail),
-                    "head_text": head, "relation_text": texts[relation], "tail_text": tail,
-                    "doc_id": doc_id, "sentence": row["sentence"], "start": start, "end": start + len(row["sentence"]),
+                    "head": term(head),
+                    "relation": f"urn:kgqa:relation:{relation}",
+                    "tail": term(tail),
+                    "head_text": head,
+                    "relation_text": texts[relation],
+                    "tail_text": tail,
+                    "doc_id": doc_id,
+                    "sentence": row["sentence"],
+                    "start": start,
+                    "end": start + len(row["sentence"]),
                     "head_span": [start + offset for offset in spans[0]],
                     "tail_span": [start + offset for offset in spans[1]],
-                    "extractor": "gold", "confidence": 1.0, "split": split_of(doc_id),
+                    "extractor": "gold",
+                    "confidence": 1.0,
+                    "split": split_of(doc_id),
                 }
             )
     lines = [json.dumps(fact, ensure_ascii=False) for fact in facts]

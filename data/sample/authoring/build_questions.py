@@ -1,7 +1,8 @@
 """Write the sample's question and dialogue files from the authoring tables and the gold world.
 
-Reads ../world.tsv, ../entities.tsv, questions.tsv and dialogues.tsv; writes ../questions/{train,dev,test}.jsonl
-and ../dialogues.jsonl. Nothing is written unless every row is sound; each mistake is reported with its line.
+Reads ../world.tsv, ../entities.tsv, questions.tsv, questions_more.tsv (train and dev only) and dialogues.tsv; writes
+../questions/{train,dev,test}.jsonl and ../dialogues.jsonl. Nothing is written unless every row is sound; every mistake
+is reported with its line.
 
 Path syntax: ``Polonium <discovered >born_in``. ``>r`` walks from head to tail, ``<r`` from tail to head, ``~r``
 both ways (for the symmetric spouse_of and collaborated_with). Paths joined by `` & `` must all hold. A trailing
@@ -14,6 +15,7 @@ import json
 import re
 import sys
 from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +108,9 @@ def dialogue_turn(world: World, row: dict[str, str]) -> tuple[Row, list[str]]:
     sound = row["split"] in {*SPLITS} & {*row["dialogue"].split("-")} and 0 < len(answers) <= MAX_ANSWERS
     if not sound or not all(surfaces):
         raise ValueError(f"bad split, {len(answers)} answers, or a topic's name not in the standalone: {starts}")
-    return {"question": row["question"], "standalone": text, "answers": answers, "path": row["path"]}, sum(surfaces, [])
+    return {"question": row["question"], "standalone": text, "answers": answers, "path": row["path"]}, list(
+        chain(*surfaces)
+    )
 
 
 def main() -> None:
@@ -116,10 +120,11 @@ def main() -> None:
     out: dict[str, list[Row]] = {split: [] for split in SPLITS}
     turns: dict[tuple[str, str], list[Row]] = defaultdict(list)
     texts: set[str] = set()
-    for table, number, row in [(t, *line) for t in ("questions.tsv", "dialogues.tsv") for line in rows(HERE / t)]:
+    tables = ("questions.tsv", "questions_more.tsv", "dialogues.tsv")
+    for table, number, row in [(t, *line) for t in tables for line in rows(HERE / t)]:
         place, split = f"{table}:{number}", row["split"]
         try:
-            if table == "questions.tsv":
+            if table != "dialogues.tsv":
                 made = question(world, row)
                 text, surfaces = row["question"], [str(topic["text"]) for topic in made["topics"]]
                 if text.casefold() in texts:
