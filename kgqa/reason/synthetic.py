@@ -6,7 +6,7 @@ can start from them alone, and a handful of real questions then only has to teac
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -31,32 +31,98 @@ QUESTION = ("{phrase}?", "which is {phrase}?", "name {phrase}", "{phrase}")
 BOTH = ("{first} and {second}", "{first} and also {second}", "{first} and at the same time {second}")
 EXCEPT_TOPIC = "{phrase} other than itself"
 
-_MAX_ANSWERS = 30
+MAX_ANSWERS = 30
 """A longer list is not what people ask for, and says little about the path."""
 
 _INTERSECTIONS = 0.2
 """Share of questions with two topics."""
 
 
-class PathQuestions:
-    """Draws questions from one graph; the same seed gives the same questions."""
+class Graph:
+    """A graph to walk about in: edges by entity and directed relation; r walked backward is `num_relations + r`."""
 
-    def __init__(self, table: TripleTable, *, max_hops: int, seed: int) -> None:
-        self.num_relations = len(table.relation_texts)
-        self.texts = table.relation_texts
-        self.max_hops = max_hops
-        self.random = random.Random(seed)
+    def __init__(self, table: TripleTable) -> None:
+        self.num_entities, self.num_relations = len(table.entities), len(table.relation_texts)
+        self.relation_texts = table.relation_texts
         source = np.concatenate([table.heads, table.tails])
         relation = np.concatenate([table.relations, table.relations + self.num_relations])
         target = np.concatenate([table.tails, table.heads])
         order = np.lexsort((relation, source))
         self._relation, self._target = relation[order], target[order]
-        self._offsets = np.concatenate([[0], np.bincount(source, minlength=len(table.entities)).cumsum()])
+        self._offsets = np.concatenate([[0], np.bincount(source, minlength=self.num_entities).cumsum()])
+        by_relation = np.unique(np.stack([relation, source]), axis=1)
+        self._having = by_relation[1]
+        self._having_from = np.searchsorted(by_relation[0], np.arange(2 * self.num_relations + 1))
+
+    def leaving(self, entities: Iterable[int]) -> list[int]:
+        """The directed relations that lead on from any of `entities`, ascending."""
+        found: set[int] = set()
+        for entity in entities:
+            found.update(self._relation[self._offsets[entity] : self._offsets[entity + 1]].tolist())
+        return sorted(found)
+
+    def having(self, relation: int) -> list[int]:
+        """The entities from which a directed relation leads on, ascending."""
+        having: list[int] = self._having[self._having_from[relation] : self._having_from[relation + 1]].tolist()
+        return having
+
+    def inverse(self, relation: int) -> int:
+        """The same relation walked the other way."""
+        return (relation + self.num_relations) % (2 * self.num_relations)
+
+    def step(self, entities: Iterable[int], relation: int) -> set[int]:
+        """Where a directed relation leads from `entities`."""
+        reached: set[int] = set()
+        for entity in entities:
+            begin, end = self._offsets[entity], self._offsets[entity + 1]
+            first, last = np.searchsorted(self._relation[begin:end], [relation, relation + 1])
+            reached.update(self._target[begin + first : begin + last].tolist())
+        return reached
+
+    def follow(self, entities: set[int], path: Sequence[int]) -> set[int]:
+        """Where a path leads."""
+        for relation in path:
+            entities = self.step(entities, relation)
+        return entities
+
+    def walk(self, draw: random.Random, start: int, num_hops: int) -> tuple[list[int], set[int]]:
+        """Random relations that lead somewhere from `start`, and where; nothing at a dead end or a crowd."""
+        entities: set[int] = {start}
+        path: list[int] = []
+        for _ in range(num_hops):
+            choices = self.leaving({draw.choice(sorted(entities))})
+            if path and len(choices) > 1 and draw.random() < 0.7:
+                # Straight back the way one came is a rare thing to ask.
+                choices = [relation for relation in choices if relation != self.inverse(path[-1])]
+            if not choices:
+                return [], set()
+            path.append(draw.choice(choices))
+            entities = self.step(entities, path[-1])
+            if len(entities) > 10 * MAX_ANSWERS:
+                return [], set()
+        return path, entities
+
+
+def phrase(draw: random.Random, graph: Graph, path: Sequence[int]) -> str:
+    """A noun phrase for where `path` leads, around a placeholder for where it begins."""
+    words = PLACEHOLDER
+    for relation in path:
+        shape = draw.choice(FORWARD if relation < graph.num_relations else INVERSE)
+        words = shape.format(inner=words, relation=graph.relation_texts[relation % graph.num_relations])
+    return words
+
+
+class PathQuestions:
+    """Draws questions from one graph; the same seed gives the same questions."""
+
+    def __init__(self, graph: Graph, *, max_hops: int, seed: int) -> None:
+        self.graph, self.max_hops = graph, max_hops
+        self.random = random.Random(seed)
 
     def draw(self, count: int) -> Iterator[Example]:
         """`count` questions, or fewer where the graph has hardly any path (a hundred draws in a row failed)."""
         failures = 0
-        while count and failures < 100 and len(self._target):
+        while count and failures < 100 and self.graph.num_entities:
             made = self._intersection() if self.random.random() < _INTERSECTIONS else self._path()
             failures = 0 if made else failures + 1
             if made:
@@ -64,73 +130,34 @@ class PathQuestions:
                 yield made
 
     def _path(self) -> Example | None:
-        topic = self.random.randrange(len(self._offsets) - 1)
-        path, answers = self._walk(topic, self.random.randint(1, self.max_hops))
-        phrase = self._phrase(path)
+        topic = self.random.randrange(self.graph.num_entities)
+        path, answers = self.graph.walk(self.random, topic, self.random.randint(1, self.max_hops))
+        words = phrase(self.random, self.graph, path)
         if topic in answers and self.random.random() < 0.5:
-            answers, phrase = answers - {topic}, EXCEPT_TOPIC.format(phrase=phrase)
-        return self._example(phrase, (topic,), answers) if path else None
+            answers, words = answers - {topic}, EXCEPT_TOPIC.format(phrase=words)
+        return self._example(words, (topic,), answers) if path else None
 
     def _intersection(self) -> Example | None:
         """Two walks out of one entity, turned round: it answers them both."""
-        answer = self.random.randrange(len(self._offsets) - 1)
+        answer = self.random.randrange(self.graph.num_entities)
         topics, phrases, answers = [], [], None
         for _ in range(2):
-            path, ends = self._walk(answer, self.random.randint(1, max(1, self.max_hops - 1)))
+            path, ends = self.graph.walk(self.random, answer, self.random.randint(1, max(1, self.max_hops - 1)))
             if not ends:
                 return None
             topic = self.random.choice(sorted(ends))
-            back = [(relation + self.num_relations) % (2 * self.num_relations) for relation in reversed(path)]
-            found = self._follow(topic, back)
+            back = [self.graph.inverse(relation) for relation in reversed(path)]
+            found = self.graph.follow({topic}, back)
             answers = found if answers is None else answers & found
             topics.append(topic)
-            phrases.append(self._phrase(back))
+            phrases.append(phrase(self.random, self.graph, back))
         if topics[0] == topics[1]:
             return None
         both = self.random.choice(BOTH).format(first=phrases[0], second=phrases[1])
         return self._example(both, topics, answers or set())
 
-    def _example(self, phrase: str, topics: Sequence[int], answers: set[int]) -> Example | None:
-        if not 0 < len(answers) <= _MAX_ANSWERS:
+    def _example(self, words: str, topics: Sequence[int], answers: set[int]) -> Example | None:
+        if not 0 < len(answers) <= MAX_ANSWERS:
             return None
-        text = self.random.choice(QUESTION).format(phrase=phrase)
+        text = self.random.choice(QUESTION).format(phrase=words)
         return Example(text, tuple(((topic, 1.0),) for topic in topics), tuple(sorted(answers)))
-
-    def _phrase(self, path: Sequence[int]) -> str:
-        phrase = PLACEHOLDER
-        for relation in path:
-            shape = self.random.choice(FORWARD if relation < self.num_relations else INVERSE)
-            phrase = shape.format(inner=phrase, relation=self.texts[relation % self.num_relations])
-        return phrase
-
-    def _walk(self, start: int, num_hops: int) -> tuple[list[int], set[int]]:
-        """Random relations that lead somewhere from `start`, and the entities that they lead to."""
-        entities: set[int] = {start}
-        path: list[int] = []
-        for _ in range(num_hops):
-            one = self.random.choice(sorted(entities))
-            choices = np.unique(self._relation[self._offsets[one] : self._offsets[one + 1]]).tolist()
-            if path and len(choices) > 1 and self.random.random() < 0.7:
-                # Straight back the way one came is a rare thing to ask.
-                choices = [r for r in choices if r != (path[-1] + self.num_relations) % (2 * self.num_relations)]
-            if not choices:
-                return [], set()
-            path.append(self.random.choice(choices))
-            entities = self._step(entities, path[-1])
-            if len(entities) > 10 * _MAX_ANSWERS:
-                return [], set()
-        return path, entities
-
-    def _follow(self, start: int, path: Sequence[int]) -> set[int]:
-        entities = {start}
-        for relation in path:
-            entities = self._step(entities, relation)
-        return entities
-
-    def _step(self, entities: set[int], relation: int) -> set[int]:
-        reached: set[int] = set()
-        for entity in entities:
-            begin, end = self._offsets[entity], self._offsets[entity + 1]
-            first, last = np.searchsorted(self._relation[begin:end], [relation, relation + 1])
-            reached.update(self._target[begin + first : begin + last].tolist())
-        return reached

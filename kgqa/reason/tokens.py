@@ -70,9 +70,9 @@ class PretrainedTokens(nn.Module):
         self.limit = limit
         self.max_tokens = max_tokens
         self.tokenizer = tokenizer
-        self.tuned = _cut(model, tuned_layers, name) if tuned_layers else nn.ModuleList()
         # In a tuple, so that the frozen weights are neither trained nor written into checkpoints.
         self._model = (model.eval().requires_grad_(False),)
+        self.tuned = _cut(model, tuned_layers, name) if tuned_layers else nn.ModuleList()
         self._known: dict[str, tuple[Tensor, Tensor]] = {}
 
     def forward(self, texts: Sequence[str]) -> TokenStates:
@@ -112,7 +112,7 @@ def _cut(model: Any, num_layers: int, name: str) -> nn.ModuleList:
         raise ModelError(f"{num_layers} layers of {name} cannot be tuned: it has {found}; set encoder.tuned_layers=0")
     kept = len(layers) - num_layers
     model.encoder.layer = layers[:kept]
-    return nn.ModuleList(layers[kept:])
+    return nn.ModuleList(layers[kept:]).requires_grad_(True).train()
 
 
 _WORD = re.compile(r"\[MASK\]|\w+|[^\w\s]")

@@ -11,6 +11,7 @@ Both logarithms pass gradients to relation weights in proportion to how much of 
 the weights are: what makes three unsupervised hops learnable from a random start.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ from kgqa.reason.data import QuestionData
 from kgqa.reason.examples import Batch, Example, trainable
 from kgqa.reason.follow import EdgeIndex, edge_index
 from kgqa.reason.reasoner import Reasoner, Reasoning, confidence
-from kgqa.reason.synthetic import PathQuestions
+from kgqa.reason.rewording import Rewordings
+from kgqa.reason.synthetic import Graph, PathQuestions
 
 _FLOOR = 1e-10
 """Of weights inside logarithms: an answer that no walk reaches gives a bounded loss and no gradient."""
@@ -156,6 +158,7 @@ class TrainingOptions:
     patience: int
     synthetic_questions: int
     synthetic_share: float
+    abstain_share: float
     lightning: dict[str, Any]
     """Arguments of Lightning's Trainer: accelerator, devices, strategy, precision, ..."""
 
@@ -181,9 +184,7 @@ def fit(
     pl.seed_everything(seed, verbose=False)
     train, num_left_out = trainable(train)
     dev, _ = trainable(dev)
-    synthetic = list(
-        PathQuestions(table, max_hops=settings.sizes["max_hops"], seed=seed).draw(options.synthetic_questions)
-    )
+    synthetic = _made_questions(table, train, options, max_hops=settings.sizes["max_hops"], seed=seed)
     if not (train or synthetic) or not dev:
         raise InputError(
             f"nothing to learn from: {len(train)} training and {len(dev)} dev questions have a topic in the graph and "
@@ -231,7 +232,7 @@ def fit(
     except SystemExit:  # how Lightning ends on Ctrl-C, after it has put everything away
         raise KeyboardInterrupt from None
     module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
-    scores = _calibrated(module.eval(), data)
+    scores = _calibrated(module.eval(), data, abstain_share=options.abstain_share)
     counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
     settings = checkpoint.with_threshold(settings, scores["abstain_below"])
     if trainer.is_global_zero:
@@ -240,8 +241,17 @@ def fit(
     return {**counts, **scores}
 
 
+def _made_questions(
+    table: TripleTable, train: Sequence[Example], options: TrainingOptions, *, max_hops: int, seed: int
+) -> list[Example]:
+    """Half from the graph's own paths and texts, half in the words of the training questions."""
+    graph, half = Graph(table), options.synthetic_questions // 2
+    reworded = Rewordings(graph, train, max_hops=max_hops, seed=seed).draw(half)
+    return [*PathQuestions(graph, max_hops=max_hops, seed=seed).draw(options.synthetic_questions - half), *reworded]
+
+
 @torch.inference_mode()
-def _calibrated(module: ReasonerTraining, data: QuestionData) -> dict[str, float]:
+def _calibrated(module: ReasonerTraining, data: QuestionData, *, abstain_share: float) -> dict[str, float]:
     """The dev scores, and the confidence below which it is better to abstain."""
     sure, right, answerable = [], [], []
     f1: list[float] = []
@@ -257,7 +267,7 @@ def _calibrated(module: ReasonerTraining, data: QuestionData) -> dict[str, float
         answerable.append(has_gold.cpu())
         f1 += each_f1.tolist()
     known = torch.cat(answerable)
-    threshold = abstention_threshold(torch.cat(sure), torch.cat(right), known)
+    threshold = abstention_threshold(torch.cat(sure), torch.cat(right), known, share=abstain_share)
     return {
         "dev_hits1": float(torch.cat(right)[known].float().mean()) if known.any() else 0.0,
         "dev_f1": sum(f1) / max(len(f1), 1),
@@ -265,21 +275,14 @@ def _calibrated(module: ReasonerTraining, data: QuestionData) -> dict[str, float
     }
 
 
-def abstention_threshold(confidence: Tensor, right: Tensor, answerable: Tensor) -> float:
-    """The confidence below which to abstain: as many right answers and right abstentions as possible, `[n]` each.
+def abstention_threshold(confidence: Tensor, right: Tensor, answerable: Tensor, *, share: float) -> float:
+    """The confidence up to which to abstain, `[n]` each: the lowest that refuses `share` of the unanswerable questions.
 
-    An unanswerable question counts for as much as all answerable ones do for one another: each side is a rate. Without
-    any unanswerable question the threshold refuses one right answer in a hundred.
+    Without any unanswerable question it is half of what all but one right answer in a hundred have.
     """
-    sure = confidence[right].sort().values
     if answerable.all():
+        sure = confidence[right].sort().values
         return float(sure[len(sure) // 100]) * 0.5 if len(sure) else 0.0
-    candidates = torch.cat([torch.zeros(1), confidence]).sort().values
-    kept = confidence.unsqueeze(0) >= candidates.unsqueeze(1)
-    answered = (kept & right).sum(1) / max(int(answerable.sum()), 1)
-    abstained = (~kept & ~answerable).sum(1) / int((~answerable).sum())
-    # Right answers weigh three times as much: most questions that people ask can be answered.
-    value = 3 * answered + abstained
-    first = int(value.argmax())
-    below = candidates[first - 1] if first else candidates[first]
-    return float((candidates[first] + below) / 2)
+    doubtful = confidence[~answerable].sort().values
+    refused = math.ceil(share * len(doubtful))
+    return float(doubtful[refused - 1]) if refused else 0.0

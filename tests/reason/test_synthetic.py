@@ -3,7 +3,7 @@
 import numpy as np
 
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.synthetic import PathQuestions
+from kgqa.reason.synthetic import Graph, PathQuestions
 from kgqa.reason.tokens import PLACEHOLDER
 
 
@@ -20,7 +20,7 @@ def test_answers_are_reachable_from_every_topic(toy: TripleTable) -> None:
             reached |= last
         return reached
 
-    made = list(PathQuestions(toy, max_hops=2, seed=0).draw(200))
+    made = list(PathQuestions(Graph(toy), max_hops=2, seed=0).draw(200))
     assert len(made) == 200
     assert any(len(one.topics) == 2 for one in made)
     for one in made:
@@ -33,7 +33,7 @@ def test_answers_are_reachable_from_every_topic(toy: TripleTable) -> None:
 
 def test_one_hop_questions_name_the_relation_that_gives_their_answers(toy: TripleTable) -> None:
     facts = list(zip(toy.heads.tolist(), toy.relations.tolist(), toy.tails.tolist(), strict=True))
-    for one in PathQuestions(toy, max_hops=1, seed=1).draw(100):
+    for one in PathQuestions(Graph(toy), max_hops=1, seed=1).draw(100):
         if len(one.topics) == 1 and "other than" not in one.text:
             ((entity, _),) = one.topics[0]
             named = [r for r, text in enumerate(toy.relation_texts) if text in one.text]
@@ -43,11 +43,11 @@ def test_one_hop_questions_name_the_relation_that_gives_their_answers(toy: Tripl
 
 
 def test_the_same_seed_makes_the_same_questions(toy: TripleTable) -> None:
-    first, again, other = ([*PathQuestions(toy, max_hops=3, seed=s).draw(50)] for s in (3, 3, 4))
+    first, again, other = ([*PathQuestions(Graph(toy), max_hops=3, seed=s).draw(50)] for s in (3, 3, 4))
     assert first == again != other
 
 
 def test_a_graph_without_facts_gives_no_question() -> None:
     none = np.array([], dtype=np.int64)
     empty = TripleTable(none, none, none, ["a"], ["a"], [], [])
-    assert list(PathQuestions(empty, max_hops=3, seed=0).draw(5)) == []
+    assert list(PathQuestions(Graph(empty), max_hops=3, seed=0).draw(5)) == []

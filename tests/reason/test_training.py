@@ -30,6 +30,7 @@ def options(max_epochs: int, **changes: object) -> TrainingOptions:
         "max_epochs": max_epochs, "epoch_questions": 64, "batch_size": 16, "learning_rate": 3e-3,
         "encoder_learning_rate": 3e-4, "weight_decay": 1e-2,
         "warmup_steps": 5, "average_decay": 0.9, "patience": 50, "synthetic_questions": 0, "synthetic_share": 0.5,
+        "abstain_share": 0.7,
         "lightning": {"accelerator": "cpu", "devices": 1},
     }  # fmt: skip
     return TrainingOptions(**(values | changes))  # type: ignore[arg-type]
@@ -145,8 +146,11 @@ def test_the_threshold_parts_right_answers_from_questions_without_one() -> None:
     confidence = torch.tensor([0.9, 0.8, 0.3, 0.2, 0.1])
     right = torch.tensor([True, True, True, False, False])
     answerable = torch.tensor([True, True, True, False, False])
-    assert 0.2 < abstention_threshold(confidence, right, answerable) < 0.3
-    assert 0 < abstention_threshold(confidence[:3], right[:3], answerable[:3]) < 0.3
+    for share, threshold in ((0.0, 0.0), (0.5, 0.1), (0.7, 0.2), (1.0, 0.2)):
+        found = abstention_threshold(confidence, right, answerable, share=share)
+        assert found == pytest.approx(threshold)
+        assert float((confidence[~answerable] <= found).float().mean()) >= share
+    assert 0 < abstention_threshold(confidence[:3], right[:3], answerable[:3], share=0.7) < 0.3
 
 
 @pytest.mark.parametrize("damage", ["weights", "settings", "newer", "missing"])

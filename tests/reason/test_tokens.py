@@ -1,0 +1,74 @@
+"""Pretrained token encoders, tiny and random: the frozen part stays, the tuned part learns, texts are kept apart."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from kgqa.errors import ModelError
+from kgqa.reason import checkpoint
+from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
+from kgqa.reason.tokens import PLACEHOLDER, PretrainedTokens
+
+transformers = pytest.importorskip("transformers")
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "who", "where", "was", "born", "taught"]
+TEXTS = [f"who taught {PLACEHOLDER}", "born", f"where was {PLACEHOLDER} born who taught {PLACEHOLDER}"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of three layers, as a user's own model would lie on disk."""
+    path = tmp_path_factory.mktemp("bert")
+    (path / "vocab.txt").write_text("\n".join(WORDS))
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32
+    )
+    transformers.BertModel(config).save_pretrained(path, safe_serialization=True)
+    transformers.BertTokenizer(str(path / "vocab.txt")).save_pretrained(path)
+    return path
+
+
+def encoder(folder: Path, tuned_layers: int) -> PretrainedTokens:
+    built = EncoderSettings("hf", str(folder), tuned_layers=tuned_layers).build()
+    assert isinstance(built, PretrainedTokens)
+    return built.eval()
+
+
+@pytest.mark.parametrize("tuned_layers", [1, 3])
+def test_tuned_layers_begin_as_the_model_had_them(folder: Path, tuned_layers: int) -> None:
+    frozen, tuned = encoder(folder, 0)(TEXTS), encoder(folder, tuned_layers)(TEXTS)
+    torch.testing.assert_close(tuned.states[tuned.mask], frozen.states[frozen.mask], atol=5e-3, rtol=0)  # float16 kept
+    assert tuned.topic_rank.tolist() == frozen.topic_rank.tolist()
+    assert [row.count(1) + row.count(2) for row in tuned.topic_rank.tolist()] == [1, 0, 2]
+
+
+def test_other_texts_of_a_batch_change_nothing(folder: Path) -> None:
+    tokens = encoder(folder, 2)
+    together, alone = tokens(TEXTS), tokens(TEXTS[:1])
+    length = int(alone.mask.sum())
+    torch.testing.assert_close(together.states[0, :length], alone.states[0])
+
+
+def test_the_last_layers_learn_and_the_rest_is_not_written(folder: Path, tmp_path: Path) -> None:
+    settings = ReasonerSettings(
+        EncoderSettings("hf", str(folder), tuned_layers=1), {"width": 16, "num_heads": 2, "num_slots": 3}
+    )
+    reasoner = settings.build()
+    tokens = reasoner.token_encoder
+    assert isinstance(tokens, PretrainedTokens)
+    tokens(TEXTS).states.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in tokens.tuned[0].parameters())
+    assert sum("token_encoder" in name for name in reasoner.state_dict()) == len(tokens.tuned.state_dict())
+    with torch.no_grad():
+        for parameter in tokens.parameters():
+            parameter.add_(0.1)
+    checkpoint.save(reasoner, settings, tmp_path, about={})
+    again, _ = checkpoint.load(tmp_path)
+    torch.testing.assert_close(again.token_encoder(TEXTS).states, tokens.eval()(TEXTS).states)
+
+
+def test_a_model_without_such_layers_is_refused(folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"it has 3 layers; set encoder\.tuned_layers=0"):
+        encoder(folder, 4)
