@@ -45,6 +45,10 @@ def _pad(rows: Sequence[Tensor], ranks: Sequence[Tensor]) -> TokenStates:
     return TokenStates(states, mask, topic_rank)
 
 
+_TOGETHER = 12
+"""Texts of a like length that go through trained layers at once: padding is then little of the work."""
+
+
 class PretrainedTokens(nn.Module):
     """Token states of a pretrained model, whose last `tuned_layers` layers are trained with the reasoner.
 
@@ -83,15 +87,25 @@ class PretrainedTokens(nn.Module):
         for start in range(0, len(unknown), 64):
             self._encode(unknown[start : start + 64])
         known = [self._known[text] for text in texts]
-        tokens = _pad([states.float() for states, _ in known], [ranks for _, ranks in known])
-        if not self.tuned:
-            return tokens
+        ranks = [ranks for _, ranks in known]
+        rows = [states.float() for states, _ in known]
+        if self.tuned:
+            by_length = sorted(range(len(rows)), key=lambda row: len(rows[row]))
+            for start in range(0, len(rows), _TOGETHER):
+                part = by_length[start : start + _TOGETHER]
+                tuned = self._tune(_pad([rows[row] for row in part], [ranks[row] for row in part]))
+                for row, states in zip(part, tuned, strict=True):
+                    rows[row] = states[: len(rows[row])]
+        return _pad(rows, ranks)
+
+    def _tune(self, tokens: TokenStates) -> Tensor:
+        """The states after the layers that are trained."""
         states, hidden = tokens.states, ~tokens.mask[:, None, None, :]
         mask = states.new_zeros(hidden.shape).masked_fill(hidden, torch.finfo(states.dtype).min)
         for layer in self.tuned:
             out = layer(states, mask)
             states = out if isinstance(out, Tensor) else out[0]  # transformers 4 gives a tuple
-        return tokens._replace(states=states)
+        return states
 
     @torch.no_grad()
     def _encode(self, texts: list[str]) -> None:

@@ -5,7 +5,7 @@ For a question with gold set Y and answer weights p the loss is
     - mean_{y in Y} log( p_y / sum_v p_v ) - log |Y|       the set: all of Y alike, and nothing else
     - mean_{y in Y} log p_y                                the certainty: the program behind it is surely the right one
 
-and for a question that the graph cannot answer, - log(1 - max_v p_v).
+and for a question that the graph cannot answer, - log(1 - max_v p_v) times a weight, since there are few of them.
 
 Both logarithms pass gradients to relation weights in proportion to how much of the answer they explain, however small
 the weights are: what makes three unsupervised hops learnable from a random start.
@@ -39,7 +39,9 @@ _FLOOR = 1e-10
 """Of weights inside logarithms: an answer that no walk reaches gives a bounded loss and no gradient."""
 
 
-def answer_loss(answers: Tensor, gold_entity: Tensor, gold_question: Tensor) -> Tensor:
+def answer_loss(
+    answers: Tensor, gold_entity: Tensor, gold_question: Tensor, *, unanswerable_weight: float = 1.0
+) -> Tensor:
     """Mean loss over the questions of a batch: `answers: [E, Q]`, gold answers in coordinate form `[G], [G]`."""
     num_questions = answers.shape[1]
     counts = torch.bincount(gold_question, minlength=num_questions)
@@ -49,7 +51,7 @@ def answer_loss(answers: Tensor, gold_entity: Tensor, gold_question: Tensor) -> 
     loss = answers.new_zeros(num_questions).index_add(0, gold_question, each)
     loss = loss - counts.clamp(min=1).to(loss.dtype).log()
     nothing = -(1 - answers.max(0).values).clamp(min=_FLOOR).log()
-    return torch.where(counts > 0, loss, nothing).mean()
+    return torch.where(counts > 0, loss, unanswerable_weight * nothing).mean()
 
 
 def set_counts(answers: Tensor, batch: Batch, *, threshold: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -77,6 +79,7 @@ class ReasonerTraining(pl.LightningModule):
         encoder_learning_rate: float,
         weight_decay: float,
         warmup_steps: int,
+        unanswerable_weight: float,
         seed: int,
     ) -> None:
         super().__init__()
@@ -85,6 +88,7 @@ class ReasonerTraining(pl.LightningModule):
         self.seed = seed
         self.learning_rate, self.encoder_learning_rate = learning_rate, encoder_learning_rate
         self.weight_decay, self.warmup_steps = weight_decay, warmup_steps
+        self.unanswerable_weight = unanswerable_weight
         # Buffers move with the module but do not belong into its checkpoints: the graph is the knowledge base's.
         for name, part in edges._asdict().items():
             if isinstance(part, Tensor):
@@ -108,7 +112,12 @@ class ReasonerTraining(pl.LightningModule):
         torch.manual_seed(self.seed * 1_000_003 + self.global_step)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss = answer_loss(self(batch).answers, batch.gold_entity, batch.gold_question)
+        loss = answer_loss(
+            self(batch).answers,
+            batch.gold_entity,
+            batch.gold_question,
+            unanswerable_weight=self.unanswerable_weight,
+        )
         if not torch.isfinite(loss):
             raise ModelError(
                 f"the loss of batch {batch_idx} in epoch {self.current_epoch} is {loss.item()}; "
@@ -158,6 +167,7 @@ class TrainingOptions:
     patience: int
     synthetic_questions: int
     synthetic_share: float
+    unanswerable_weight: float
     abstain_share: float
     lightning: dict[str, Any]
     """Arguments of Lightning's Trainer: accelerator, devices, strategy, precision, ..."""
@@ -195,7 +205,7 @@ def fit(
     module = ReasonerTraining(
         reasoner, edges, table.relation_texts, learning_rate=options.learning_rate,
         encoder_learning_rate=options.encoder_learning_rate, weight_decay=options.weight_decay,
-        warmup_steps=options.warmup_steps, seed=seed,
+        warmup_steps=options.warmup_steps, unanswerable_weight=options.unanswerable_weight, seed=seed,
     )  # fmt: skip
     data = QuestionData(
         train, synthetic, dev, batch_size=options.batch_size, seed=seed,

@@ -30,7 +30,7 @@ def options(max_epochs: int, **changes: object) -> TrainingOptions:
         "max_epochs": max_epochs, "epoch_questions": 64, "batch_size": 16, "learning_rate": 3e-3,
         "encoder_learning_rate": 3e-4, "weight_decay": 1e-2,
         "warmup_steps": 5, "average_decay": 0.9, "patience": 50, "synthetic_questions": 0, "synthetic_share": 0.5,
-        "abstain_share": 0.7,
+        "unanswerable_weight": 1.0, "abstain_share": 0.7,
         "lightning": {"accelerator": "cpu", "devices": 1},
     }  # fmt: skip
     return TrainingOptions(**(values | changes))  # type: ignore[arg-type]
@@ -72,8 +72,10 @@ def test_the_loss_agrees_with_a_naive_loop(seed: int) -> None:
             expected += sum(float(-(p[e] / p.sum()).log() - p[e].log()) for e in row) / len(row)
             expected -= torch.tensor(float(len(row))).log().item()
         else:
-            expected += float(-(1 - p.max()).log())
-    assert float(answer_loss(answers, entity, question)) == pytest.approx(expected / len(gold), rel=1e-6)
+            expected += 3 * float(-(1 - p.max()).log())
+    assert float(answer_loss(answers, entity, question, unanswerable_weight=3.0)) == pytest.approx(
+        expected / len(gold), rel=1e-6
+    )
 
 
 def test_the_loss_of_unreachable_answers_is_finite_with_a_finite_gradient() -> None:
