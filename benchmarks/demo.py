@@ -18,6 +18,7 @@ from pipelines import answer
 
 WORK = Path("runs") / "demo"
 KB = WORK / "kb"
+TRAINING = ["trainer.max_epochs=4"]  # two minutes; benchmarks.sample trains longer
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     documents = WORK / "documents"
     shutil.rmtree(documents, ignore_errors=True)
     shutil.copytree(SAMPLE / "documents", documents)
-    trained, answered = chain("demo", KB, ["corpus=text", f"corpus.path={documents}"])
+    trained, answered = chain("demo", KB, ["corpus=text", f"corpus.path={documents}"], TRAINING)
     for record in _one_of_each_kind(answered):
         console.print(_panel(record))
 
