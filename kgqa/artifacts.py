@@ -1,13 +1,8 @@
-"""Files that survive a crash: atomic writes, hashes, manifests, generations, and the lock of the one writer.
-
-A knowledge base changes in one place only: the line in `CURRENT`. Everything that a generation names is written, synced
-and hashed before that line is swapped, and nothing that a generation names is ever written again.
-"""
+"""Files that survive a crash: atomic writes, hashes, and manifests that say what an output was made from."""
 
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -16,11 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from kgqa.errors import StoreError
-
-FORMAT = 1
-"""The format of a knowledge base that this code writes; it reads this one and older ones."""
-
-_GENERATION = re.compile(r"gen-(\d{6,})")
 
 
 def sha256_file(path: Path) -> str:
@@ -118,102 +108,6 @@ class Manifest:
 
 def _is_intact(path: Path, sha256: str) -> bool:
     return path.is_file() and sha256_file(path) == sha256
-
-
-@dataclass(frozen=True)
-class Generation:
-    """One committed state of a knowledge base; names all that a reader of it opens."""
-
-    number: int
-    stage: str
-    """The command that wrote it: extract, index or expand."""
-    created: str
-    """UTC time in ISO 8601; for people only, the order is that of the numbers."""
-    snapshot: str
-    """The folder of the graph under graph/snapshots/; an index run keeps that of the generation before."""
-    snapshot_files: Mapping[str, str]
-    """Each file of the snapshot and its sha256."""
-    batches: Mapping[str, str] = field(default_factory=dict)
-    """Each folder under extract/ and the sha256 of its manifest."""
-    memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """For each kind of vector, the segments and dead ids (kgqa.memory.long_term.MemoryRefs as JSON)."""
-    embedder: str | None = None
-    """Identity of what made the vectors; None when nothing was indexed yet."""
-    indexed: bool = False
-    """Whether the vectors are in step with the graph."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    manifest: Mapping[str, Any] = field(default_factory=dict)
-    """Code version, configuration digest and seed of the run that wrote it."""
-    format: int = FORMAT
-
-    @property
-    def name(self) -> str:
-        return generation_name(self.number)
-
-
-def generation_name(number: int) -> str:
-    return f"gen-{number:06d}"
-
-
-def generation_names(kb: Path) -> list[str]:
-    """The generations that have a file, oldest first; the last ones may not be committed."""
-    names = [path.stem for path in (kb / "generations").glob("gen-*.json") if _GENERATION.fullmatch(path.stem)]
-    return sorted(names, key=lambda name: int(name[4:]))
-
-
-def current_generation(kb: Path) -> str | None:
-    """The committed generation's name, None for a folder where nothing was ever committed.
-
-    Raises StoreError when there are generations but `CURRENT` is missing or does not name one.
-    """
-    try:
-        name = (kb / "CURRENT").read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        names = generation_names(kb)
-        if len(names) < 2:  # one alone is a first build that was interrupted
-            return None
-        name = f"missing, though {names[-1]} exists"
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"cannot read {kb / 'CURRENT'}: {error}") from error
-    if not _GENERATION.fullmatch(name):
-        raise StoreError(f"{kb / 'CURRENT'} is {name!r}; {_last_good(kb, '')}")
-    return name
-
-
-def read_generation(kb: Path, name: str) -> Generation:
-    """The generation `name`; StoreError when it is missing, damaged or of a newer format."""
-    path = kb / "generations" / f"{name}.json"
-    if not path.is_file():
-        raise StoreError(f"{kb} has no generation {name}; {_last_good(kb, name)}")
-    try:
-        fields = read_json(path)
-        found = int(fields.get("format", 0))
-    except (StoreError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} is damaged ({error}); {_last_good(kb, name)}") from error
-    if found > FORMAT:
-        raise StoreError(
-            f"{kb} has format {found}, this kgqa ({code_version()}) reads up to {FORMAT}; "
-            "install the kgqa that wrote it, or build again"
-        )
-    try:
-        return Generation(**fields)
-    except TypeError as error:
-        raise StoreError(f"{path} is damaged ({error}); {_last_good(kb, name)}") from error
-
-
-def _last_good(kb: Path, bad: str) -> str:
-    others = [name for name in generation_names(kb) if name != bad]
-    return f"open it with generation={others[-1]}" if others else "no other generation is kept; build again"
-
-
-def write_generation(kb: Path, generation: Generation) -> None:
-    """Writes the generation's file; it counts only once `commit_generation` has named it."""
-    write_json(kb / "generations" / f"{generation.name}.json", asdict(generation))
-
-
-def commit_generation(kb: Path, generation: Generation) -> None:
-    """The commit point: swaps `CURRENT`."""
-    write_atomic(kb / "CURRENT", f"{generation.name}\n".encode())
 
 
 def hash_folder(folder: Path, *, known: Mapping[str, str], known_folder: Path | None) -> dict[str, str]:

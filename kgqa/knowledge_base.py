@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from kgqa.artifacts import Generation, current_generation, read_generation
 from kgqa.errors import InputError, StoreError
+from kgqa.generations import Generation, current_generation, read_generation
 from kgqa.graph.oxigraph import Dataset, GraphStore
 from kgqa.graph.queries import NAMES
 from kgqa.graph.subgraph import TripleTable, table_of

@@ -7,9 +7,9 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from kgqa.answer.linking import EntityLinker, open_linker
-from kgqa.artifacts import current_generation, read_generation
 from kgqa.expand.apply import Outcome, Settings
 from kgqa.expand.plan import Corpus
+from kgqa.generations import current_generation, read_generation
 from kgqa.ids import digest
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder

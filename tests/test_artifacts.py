@@ -1,27 +1,13 @@
-"""Nothing half written is ever seen, and what is damaged or newer is refused with a remedy."""
+"""Nothing half written is ever seen; what an output was made from decides whether it is fresh."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kgqa import artifacts
-from kgqa.artifacts import (
-    Generation,
-    Manifest,
-    commit_generation,
-    current_generation,
-    hash_folder,
-    read_generation,
-    sha256_file,
-    write_atomic,
-    write_generation,
-    write_json,
-)
+from kgqa.artifacts import Manifest, hash_folder, sha256_file, write_atomic, write_json
 from kgqa.errors import StoreError
-
-FIRST = Generation(1, "extract", "2026-01-01T00:00:00+00:00", "gen-000001", {"a.sst": "00"})
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,43 +26,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
 
 def test_the_returned_hash_is_that_of_the_file(tmp_path: Path) -> None:
     assert write_json(tmp_path / "x.json", {"é": 1}) == sha256_file(tmp_path / "x.json")
-
-
-def test_a_generation_counts_only_when_current_names_it(tmp_path: Path) -> None:
-    write_generation(tmp_path, FIRST)
-    assert current_generation(tmp_path) is None
-    commit_generation(tmp_path, FIRST)
-    assert current_generation(tmp_path) == "gen-000001"
-    assert read_generation(tmp_path, "gen-000001") == FIRST
-
-
-def test_a_newer_format_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    write_generation(tmp_path, replace(FIRST, format=artifacts.FORMAT + 1))
-    with pytest.raises(StoreError, match=r"has format 2, .* reads up to 1; install the kgqa that wrote it"):
-        read_generation(tmp_path, "gen-000001")
-
-
-@pytest.mark.parametrize("damage", [b"", b'{"number": 2', b"[]", b'{"number": 2, "new": 1}', b"\xff\xfe"])
-def test_a_damaged_generation_is_named_and_the_last_good_one_offered(tmp_path: Path, damage: bytes) -> None:
-    write_generation(tmp_path, FIRST)
-    path = tmp_path / "generations" / "gen-000002.json"
-    path.write_bytes(damage)
-    with pytest.raises(StoreError, match=r"gen-000002\.json.*generation=gen-000001"):
-        read_generation(tmp_path, "gen-000002")
-
-
-@pytest.mark.parametrize("content", ["", "gen-1", "../gen-000001", "gen-000001\ngen-000002"])
-def test_a_damaged_current_is_an_error(tmp_path: Path, content: str) -> None:
-    (tmp_path / "CURRENT").write_text(content)
-    with pytest.raises(StoreError, match="CURRENT"):
-        current_generation(tmp_path)
-
-
-def test_a_lost_current_is_not_taken_for_an_empty_knowledge_base(tmp_path: Path) -> None:
-    write_generation(tmp_path, FIRST)
-    write_generation(tmp_path, replace(FIRST, number=2))
-    with pytest.raises(StoreError, match="missing, though gen-000002 exists"):
-        current_generation(tmp_path)
 
 
 def test_freshness_is_by_content(tmp_path: Path) -> None:

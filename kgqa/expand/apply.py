@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgqa.artifacts import current_generation, hash_folder, sha256_file
+from kgqa.artifacts import hash_folder, sha256_file
 from kgqa.errors import ConfigError, InputError, StoreError
 from kgqa.expand.batches import BatchWriter, Extracted, TextExtractor, unfinished
 from kgqa.expand.changes import Changes, graph_changes
@@ -19,6 +19,7 @@ from kgqa.expand.plan import GIVEN, Corpus, content_hash, make_plan
 from kgqa.expand.record import Resolve, apply_redirects, record_facts, record_prose
 from kgqa.expand.vectors import VectorDelta, apply_vectors, delta_of_changes, delta_of_state, state_of
 from kgqa.expand.writer import Writer, writing
+from kgqa.generations import current_generation
 from kgqa.graph.formats import read_facts
 from kgqa.graph.oxigraph import GraphStore, open_live
 from kgqa.graph.subgraph import table_of

@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kgqa.artifacts import (
+from kgqa.artifacts import code_version
+from kgqa.errors import StoreError
+from kgqa.expand.batches import sweep
+from kgqa.expand.changes import Changes
+from kgqa.generations import (
     Generation,
-    code_version,
     commit_generation,
     current_generation,
     generation_name,
     read_generation,
     write_generation,
 )
-from kgqa.errors import StoreError
-from kgqa.expand.batches import sweep
-from kgqa.expand.changes import Changes
 from kgqa.graph.oxigraph import mark_live
 from kgqa.ledger import Ledger
 from kgqa.lock import writer_lock
