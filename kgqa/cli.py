@@ -15,6 +15,10 @@ STAGES = {
     "train": "a reasoner, from questions and their answers alone",
     "answer": "a file of questions, with evidence",
     "expand": "what is new, changed or gone, in one commit (extract and index of the difference)",
+    "log": "the generations of a knowledge base: when, what, how many, by which code",
+    "verify": "whether it is whole, byte by byte, and what to do where it is not",
+    "rollback": "back to an older generation, by a new one that says the same",
+    "compact": "everything rewritten without what is dead; the one step that costs what it holds",
 }
 
 HELP = """kgqa: knowledge-graph question answering with proof

@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kgqa.artifacts import code_version, read_json, write_atomic, write_json
 from kgqa.errors import StoreError
 from kgqa.ids import digest
+from kgqa.lock import hold
 
 FORMAT = 1
 """The format of a knowledge base that this code writes; it reads this one and older ones."""
@@ -83,7 +84,7 @@ def current_generation(kb: Path) -> str | None:
 
 
 def read_generation(kb: Path, name: str) -> Generation:
-    """The generation `name`; StoreError when it is missing, damaged, changed since it was written, or of a newer format."""
+    """The generation `name`; StoreError when it is missing, damaged, changed afterwards, or of a newer format."""
     path = kb / "generations" / f"{name}.json"
     if not path.is_file():
         raise StoreError(f"{kb} has no generation {name}; {_last_good(kb, name)}")
@@ -106,13 +107,37 @@ def read_generation(kb: Path, name: str) -> Generation:
         raise StoreError(f"{path} is damaged ({error}); {_last_good(kb, name)}") from error
 
 
+def hold_generation(kb: Path, name: str | None = None) -> tuple[Generation, IO[str]] | None:
+    """The generation `name`, or the current one, which is not pruned while the file is open; None where there is none.
+
+    Raises StoreError as `read_generation` does.
+    """
+    while True:
+        found = name or current_generation(kb)
+        if found is None:
+            return None
+        held = hold(kb / "generations" / f"{found}.json")
+        if held is None and found not in (name, current_generation(kb)):
+            continue  # a writer went on and pruned it meanwhile
+        try:
+            state = read_generation(kb, found)
+        except StoreError:
+            if held:
+                held.close()
+            raise
+        if held:
+            return state, held
+
+
 def _digest(fields: Mapping[str, Any]) -> str:
     return digest(json.dumps(fields, ensure_ascii=False, sort_keys=True))
 
 
 def _last_good(kb: Path, bad: str) -> str:
     others = [name for name in generation_names(kb) if name != bad]
-    return f"open it with generation={others[-1]}" if others else "no other generation is kept; build again"
+    if not others:
+        return "no other generation is kept; build again"
+    return f"open it with generation={others[-1]}, or go back to that for good: kgqa rollback kb={kb} to={others[-1]}"
 
 
 def write_generation(kb: Path, generation: Generation) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from kgqa.errors import InputError, StoreError
-from kgqa.generations import Generation, current_generation, read_generation
+from kgqa.generations import Generation, hold_generation
 from kgqa.graph.oxigraph import Dataset, GraphStore
 from kgqa.graph.queries import NAMES
 from kgqa.graph.subgraph import TripleTable, table_of
@@ -21,11 +21,12 @@ KINDS = ("entity", "relation", "fact", "passage")
 
 
 class KnowledgeBase:
-    """One generation, open for reading; a context manager. A writer may commit others meanwhile."""
+    """One generation, open for reading; a context manager. A writer may commit others meanwhile, and prune others."""
 
-    def __init__(self, path: Path, state: Generation) -> None:
+    def __init__(self, path: Path, state: Generation, held: IO[str]) -> None:
         self.path = path
         self.state = state
+        self._held = held
         self.ledger = Ledger.read(path / "ledger.sqlite", state.number)
         self.graph = GraphStore.open(path / "graph" / "snapshots" / state.snapshot, read_only=True)
 
@@ -36,10 +37,10 @@ class KnowledgeBase:
         Raises StoreError when there is no knowledge base, it is damaged, or a newer kgqa wrote it.
         """
         path = Path(path)
-        name = generation or current_generation(path)
-        if name is None:
+        found = hold_generation(path, generation)
+        if found is None:
             raise StoreError(f"no knowledge base at {path}; build one: pipelines/extract.py corpus.path=DIR kb={path}")
-        return cls(path, read_generation(path, name))
+        return cls(path, *found)
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +52,7 @@ class KnowledgeBase:
         """Lets go of the files; values that were handed out stay good."""
         self.ledger.close()
         self.graph.close()
+        self._held.close()
 
     @property
     def generation(self) -> str:

@@ -2,7 +2,7 @@
 
 Every row carries the generation that brought it (`born`) and the one that ended it (`died`), so that a reader of an
 older generation sees its own state and a run that did not commit can be undone. A row lives in generation g when
-born <= g < died. Terms are interned as integers that are never given out twice.
+born <= g < died. Terms are interned as integers; compaction forgets those that no row names.
 
 WAL mode, so that a reader opens and reads while a writer works; synchronous=FULL, because `CURRENT` must never be ahead
 of the ledger after a power failure.

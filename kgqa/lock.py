@@ -1,4 +1,4 @@
-"""The lock of the one writer of a knowledge base: held by the operating system, explained by the file."""
+"""Who works on a knowledge base: the one writer, whose lock explains itself, and the readers of a generation."""
 
 import fcntl
 import json
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from kgqa.errors import LockedError, StoreError
 
@@ -46,3 +47,28 @@ def _holder(path: Path) -> str:
         return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError):  # between taking the lock and writing who has it
         return "another process"
+
+
+def hold(path: Path) -> IO[str] | None:
+    """Holds a file against `is_held` until the result is closed; None when the file is gone, or goes meanwhile."""
+    try:
+        file = path.open(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    fcntl.flock(file, fcntl.LOCK_SH)
+    if os.fstat(file.fileno()).st_nlink == 0:  # removed between the opening and the lock
+        file.close()
+        return None
+    return file
+
+
+def is_held(path: Path) -> bool:
+    """Whether any process has the file from `hold`."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False

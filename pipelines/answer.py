@@ -40,7 +40,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     """Answer, write, score."""
     out = Path(cfg.out) if cfg.out else run_folder / "answers.jsonl"
     questions = read_questions(Path(cfg.questions), format=cfg.qa.format, strict=cfg.strict)
-    with KnowledgeBase.open(cfg.kb) as kb:
+    with KnowledgeBase.open(cfg.kb, generation=cfg.generation) as kb:
         answerer = Answerer.open(
             kb,
             cfg.checkpoint,

@@ -29,6 +29,7 @@ def settings_of(cfg: DictConfig, *, extract: bool, index: bool) -> Settings:
         strict=cfg.strict,
         config=digest(*(OmegaConf.to_yaml(cfg[group], resolve=True) for group in ("extract", "embedder", "memory"))),
         seed=cfg.seed,
+        keep=cfg.keep_generations,
     )
     return _with_extractor(settings, cfg) if extract and cfg.corpus.kind == "text" else settings
 

@@ -49,6 +49,8 @@ class Settings:
     config: str = ""
     """Digest of the configuration, for the manifests."""
     seed: int | None = None
+    keep: int | None = None
+    """Generations that stay readable, the newest ones; None: all."""
 
 
 @dataclass
@@ -92,7 +94,7 @@ def expand(
         changes = _write_graph(writer)
         vectors = _follow(writer, changes, settings)
         writer.count(changes)
-        name = writer.commit(stage, config=settings.config, seed=settings.seed)
+        name = _commit(writer, stage, settings)
         counts = {
             "num_facts_added": len(changes.new.facts), "num_facts_removed": len(changes.old.facts),
             **vectors, "num_skipped": num_skipped + len(corpus.skipped), **writer.counts,
@@ -111,12 +113,14 @@ def index(kb: Path, settings: Settings) -> Outcome:
         if base.embedder != settings.embedder.name:
             writer.memory = {}
         with GraphStore.open(kb / "graph" / "snapshots" / base.snapshot, read_only=True) as store:
-            vectors = _catch_up(writer, store, settings)
+            vectors = catch_up(writer, store, settings)
         if base.indexed and not any(vectors.values()):
             return Outcome(None, Delta(), {**vectors, **writer.counts})
-        return Outcome(
-            writer.commit("index", config=settings.config, seed=settings.seed), Delta(), {**vectors, **writer.counts}
-        )
+        return Outcome(_commit(writer, "index", settings), Delta(), {**vectors, **writer.counts})
+
+
+def _commit(writer: Writer, stage: str, settings: Settings) -> str:
+    return writer.commit(stage, config=settings.config, seed=settings.seed, keep=settings.keep)
 
 
 def _read_corpus(writer: Writer, corpus: Corpus, delta: Delta, settings: Settings) -> int:
@@ -135,11 +139,11 @@ def _read_prose(writer: Writer, corpus: Corpus, delta: Delta, settings: Settings
         raise ConfigError(f"{corpus.path} holds prose, and no extractor was given; set corpus=text")
     extract = writer.kb / "extract"
     finished = unfinished(extract, writer.batches, extractor.identity)
-    with BatchWriter(extract, f"batch-{writer.ledger.generation:06d}", extractor.identity) as batch:
+    with BatchWriter(extract, f"batch-{writer.ledger.generation:06d}") as batch:
         with progress("extracting", len(delta.hashes)) as advance:
             for content, extraction in _extractions(corpus, delta, extractor, finished):
                 document = extraction.document
-                batch.add(extraction, content)
+                batch.add(extraction, content, extractor.identity)
                 row = DocumentRow(
                     document.doc_id, corpus.source, content, document.title, document.date, document.path,
                     extractor.identity, batch.name,
@@ -205,10 +209,11 @@ def _follow(writer: Writer, changes: Changes, settings: Settings) -> dict[str, i
     if writer.indexed:
         return _apply_vectors(writer, delta_of_changes(changes.old, changes.new), settings)
     with GraphStore.open(writer.kb / "graph" / "snapshots" / writer.snapshot, read_only=True) as store:
-        return _catch_up(writer, store, settings)
+        return catch_up(writer, store, settings)
 
 
-def _catch_up(writer: Writer, store: GraphStore, settings: Settings) -> dict[str, int]:
+def catch_up(writer: Writer, store: GraphStore, settings: Settings) -> dict[str, int]:
+    """Makes the vectors those of the graph in `store`, whatever is missing or surplus; how many came and went."""
     held = {
         kind: LongTermMemory.open(writer.kb / "memory" / kind, refs, device="cpu").ids().tolist()
         for kind, refs in writer.memory.items()

@@ -58,9 +58,9 @@ class Reread:
 class BatchWriter:
     """A batch in the making, under a name that ends in .partial until `finish`."""
 
-    def __init__(self, extract: Path, name: str, reader: str) -> None:
+    def __init__(self, extract: Path, name: str) -> None:
         self.name = name
-        self._reader = reader
+        self._readers: set[str] = set()
         self._final = extract / name
         number = len(list(extract.glob(f"{name}.*.partial")))
         self._folder = extract / f"{name}.{number}.partial"
@@ -76,8 +76,9 @@ class BatchWriter:
         for file in self._files.values():
             file.close()
 
-    def add(self, extraction: Extracted, content_hash: str) -> None:
+    def add(self, extraction: Extracted, content_hash: str, reader: str) -> None:
         """Writes one document; its own line goes last, so that a document which has it is complete."""
+        self._readers.add(reader)
         doc_id = extraction.document.doc_id
         rows = {
             "passages": [{"doc_id": doc_id, **asdict(passage)} for passage in extraction.passages],
@@ -87,7 +88,7 @@ class BatchWriter:
         for part, records in rows.items():
             self._files[part].writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
             self._files[part].flush()
-        header = _header(extraction, content_hash, self._reader)
+        header = _header(extraction, content_hash, reader)
         self._files["documents"].write(json.dumps(header, ensure_ascii=False) + "\n")
         self._files["documents"].flush()
 
@@ -97,7 +98,7 @@ class BatchWriter:
             file.flush()
             os.fsync(file.fileno())
         outputs = {f"{part}.jsonl": sha256_file(self._folder / f"{part}.jsonl") for part in _PARTS}
-        manifest = Manifest("extract", {"reader": self._reader}, config, seed, outputs=outputs)
+        manifest = Manifest("extract", {"reader": ", ".join(sorted(self._readers))}, config, seed, outputs=outputs)
         sha256 = manifest.write(self._folder / "manifest.json")
         shutil.rmtree(self._final, ignore_errors=True)
         os.replace(self._folder, self._final)
@@ -131,20 +132,14 @@ def unfinished(extract: Path, committed: Iterable[str], reader: str) -> Iterator
     """(content hash, extraction) of every document that a run which did not commit has read with the same reader."""
     seen: set[str] = set()
     for folder in unreferenced(extract, set(committed)):
-        for header, extraction in _read(folder):
+        for header, extraction in read_batch(folder):
             if header["reader"] == reader and extraction.document.doc_id not in seen:
                 seen.add(extraction.document.doc_id)
                 yield header["hash"], extraction
 
 
-def sweep(extract: Path, committed: Iterable[str]) -> None:
-    """Removes the batches that no generation names."""
-    for folder in unreferenced(extract, set(committed)):
-        shutil.rmtree(folder)
-
-
-def _read(folder: Path) -> Iterator[tuple[dict[str, Any], Reread]]:
-    """The complete documents of a batch, in the order they were written; what was cut off ends it."""
+def read_batch(folder: Path) -> Iterator[tuple[dict[str, Any], Reread]]:
+    """(its line of documents.jsonl, extraction) of each complete document, in order; what was cut off ends it."""
     files = {part: _records(folder / f"{part}.jsonl") for part in _PARTS}
     try:
         for header in files["documents"]:

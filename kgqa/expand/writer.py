@@ -13,8 +13,8 @@ from pathlib import Path
 
 from kgqa.artifacts import code_version
 from kgqa.errors import StoreError
-from kgqa.expand.batches import sweep
 from kgqa.expand.changes import Changes
+from kgqa.expand.retention import prune
 from kgqa.generations import (
     Generation,
     commit_generation,
@@ -72,8 +72,8 @@ class Writer:
         }  # fmt: skip
         self.counts = {key: self.counts[key] + grown[key] for key in COUNTS}
 
-    def commit(self, stage: str, *, config: str, seed: int | None) -> str:
-        """Makes all that was written one generation; returns its name."""
+    def commit(self, stage: str, *, config: str, seed: int | None, keep: int | None) -> str:
+        """Makes all that was written one generation and prunes to the newest `keep`; returns its name."""
         self.ledger.commit()
         generation = Generation(
             number=self.ledger.generation,
@@ -90,8 +90,9 @@ class Writer:
         )
         write_generation(self.kb, generation)
         commit_generation(self.kb, generation)
-        mark_live(self.kb / "graph", self.snapshot)
-        sweep(self.kb / "extract", self.batches)
+        if self.snapshot == self.name:
+            mark_live(self.kb / "graph", self.snapshot)
+        prune(self.kb, self.ledger, keep)
         return self.name
 
 

@@ -41,8 +41,14 @@ class GraphStore:
             raise StoreError(f"{path} is missing or no graph store; restore it from a copy or build again")
         try:
             return cls(ox.Store.read_only(str(path)) if read_only else ox.Store(str(path)), path)
-        except OSError as error:
-            raise StoreError(f"cannot open the store {path}: {error}; restore it from a copy or build again") from error
+        except (OSError, RuntimeError) as error:  # RuntimeError: RocksDB finds a file damaged or missing
+            remedy = "make it anew from the ledger (kgqa verify repair=true), or restore it from a copy"
+            raise StoreError(f"cannot open the store {path}: {error}; {remedy}") from error
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """An empty store that is on no disk."""
+        return cls(ox.Store(), Path("memory"))
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +101,12 @@ class GraphStore:
         for quad in found:
             yield from_node(quad.subject), quad.predicate.value, from_node(quad.object), graph
 
+    def quads(self) -> Iterator[Quad]:
+        """Every quad of every graph."""
+        found: Iterable[Any] = self.native
+        for quad in found:
+            yield from_node(quad.subject), quad.predicate.value, from_node(quad.object), quad.graph_name.value
+
     def has(self, head: str | None = None, relation: str | None = None, tail: str | None = None, *, graph: str) -> bool:
         """Whether any quad of the graph matches."""
         return next(self.scan(head, relation, tail, graph=graph), None) is not None
@@ -132,7 +144,9 @@ def open_live(graph: Path, committed: str | None) -> GraphStore:
     so that a run which died in between is seen, and undone, here.
     """
     live, marker = graph / "live", graph / "live.generation"
-    intact = marker.is_file() and marker.read_text(encoding="utf-8").strip() == committed and live.is_dir()
+    intact = (
+        committed and marker.is_file() and marker.read_text(encoding="utf-8").strip() == committed and live.is_dir()
+    )
     if not intact:
         shutil.rmtree(live, ignore_errors=True)
         graph.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kgqa import artifacts
-from kgqa.expand import apply, batches, vectors, writer
+from kgqa.expand import apply, batches, retention, vectors, writer
 from kgqa.expand.plan import Corpus
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.ledger import Ledger
@@ -22,7 +22,7 @@ STEPS: list[tuple[Any, str]] = [
     (apply, "apply_redirects"), (apply, "open_live"), (GraphStore, "remove"), (GraphStore, "add"),
     (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
     (writer, "write_generation"), (writer, "commit_generation"), (artifacts.os, "replace"), (writer, "mark_live"),
-    (writer, "sweep"),
+    (retention, "_sweep"), (retention, "_forget"),
 ]  # fmt: skip
 
 

@@ -9,11 +9,16 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies
 
 from kgqa.errors import InputError, LockedError, StoreError
 from kgqa.expand.apply import expand, index
+from kgqa.expand.compact import compact
 from kgqa.expand.plan import Corpus
+from kgqa.expand.rollback import rollback
+from kgqa.expand.verify import verify
+from kgqa.generations import generation_names
 from kgqa.ids import ASSERTED, entity_iri, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.lock import writer_lock
 from kgqa.memory.embedder import HashingEmbedder
+from kgqa.memory.index import IndexOptions
 from tests.expand.toy import ToyExtractor, build, dump, fast_folder, write_corpus
 from tests.expand.toy import settings as toy_settings
 
@@ -31,14 +36,51 @@ files = strategies.fixed_dictionaries(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
-@given(strategies.lists(strategies.tuples(files, strategies.booleans()), min_size=2, max_size=5))
-def test_any_sequence_equals_a_fresh_build(states: list[tuple[dict[str, str], bool]]) -> None:
+CAREFUL = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": PHASES}
+afterwards = strategies.sampled_from([None, None, "compact", "compact to one", "roll back"])
+sequences = strategies.lists(strategies.tuples(files, strategies.booleans(), afterwards), min_size=2, max_size=5)
+Sequence = list[tuple[dict[str, str], bool, str | None]]
+
+
+@settings(max_examples=30, **CAREFUL)
+@given(sequences)
+def test_any_sequence_equals_a_fresh_build(states: Sequence) -> None:
+    check_sequence(states)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, **CAREFUL)
+@given(sequences)
+def test_many_sequences_equal_a_fresh_build(states: Sequence) -> None:
+    check_sequence(states)
+
+
+def follow_up(kb: Path, action: str | None) -> None:
+    """What is done after an expansion; none of it may change the content, save rolling back, which gives an old one."""
+    if action is None or not (kb / "CURRENT").exists():
+        return
+    names = generation_names(kb)
+    if action == "roll back":
+        if len(names) > 1:
+            wanted = dump(kb, names[0])
+            rollback(kb, names[0])
+            assert dump(kb) == wanted
+    else:
+        before = dump(kb)
+        compact(kb, options=IndexOptions(), keep=1 if action == "compact to one" else None)
+        assert dump(kb) == before
+        assert len(generation_names(kb)) == (1 if action == "compact to one" else len(names) + 1)
+    assert verify(kb) == []
+
+
+def check_sequence(states: Sequence) -> None:
     with fast_folder() as name:
         folder = Path(name)
-        for corpus, indexed in states:
+        for corpus, indexed, action in states:
             build(folder / "grown", folder / "corpus", corpus, index=indexed)
+            follow_up(folder / "grown", action)
         last = states[-1][0]
+        build(folder / "grown", folder / "corpus", last)
         build(folder / "fresh", folder / "corpus", last)
         if (folder / "grown" / "CURRENT").exists():
             index(folder / "grown", toy_settings())

@@ -1,0 +1,66 @@
+"""Which generations stay readable, and the removal of all that only the others need.
+
+Removing costs what is removed. A generation that a reader has open stays whatever its age. Each step can be repeated,
+so that a run which died in between is finished by the next.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from kgqa.artifacts import unreferenced
+from kgqa.errors import StoreError
+from kgqa.generations import Generation, generation_names, read_generation
+from kgqa.ledger import FOREVER, VERSIONED, Ledger
+from kgqa.lock import is_held
+from kgqa.memory.long_term import MemoryRefs, remove_unreferenced
+
+log = logging.getLogger(__name__)
+
+
+def prune(kb: Path, ledger: Ledger, keep: int | None) -> list[str]:
+    """Removes the generations but the newest `keep` (None: all stay) and those that are open; returns their names.
+
+    For the one writer, after its commit. What killed runs left goes too. Nothing is removed while the file of a
+    generation that is to stay cannot be read, since nobody knows then what it needs.
+    """
+    names = generation_names(kb)
+    old = names[: -max(1, keep)] if keep is not None else []
+    gone = [name for name in old if not is_held(_file(kb, name))]
+    try:
+        kept = [read_generation(kb, name) for name in names if name not in gone]
+    except StoreError as error:
+        log.warning("nothing is pruned: %s", error)
+        return []
+    for name in gone:
+        _file(kb, name).unlink()
+    _sweep(kb, kept)
+    if gone:
+        _forget(ledger, min(state.number for state in kept))
+    return gone
+
+
+def _file(kb: Path, name: str) -> Path:
+    return kb / "generations" / f"{name}.json"
+
+
+def _sweep(kb: Path, kept: Iterable[Generation]) -> None:
+    """Removes the batches, snapshots and vectors that none of the generations names."""
+    kept = list(kept)
+    batches = {name for state in kept for name in state.batches}
+    snapshots = {state.snapshot for state in kept}
+    for path in (*unreferenced(kb / "extract", batches), *unreferenced(kb / "graph" / "snapshots", snapshots)):
+        shutil.rmtree(path)
+    for folder in (kb / "memory").glob("*"):
+        stored = (state.memory.get(folder.name) for state in kept)
+        remove_unreferenced(folder, [MemoryRefs.from_json(refs) for refs in stored if refs])
+
+
+def _forget(ledger: Ledger, oldest: int) -> None:
+    """Deletes the rows that no generation from `oldest` on can see."""
+    with ledger.connection:
+        ledger.connection.execute("BEGIN IMMEDIATE")
+        for table in VERSIONED:
+            sql = f"DELETE FROM {table} WHERE died <= ? AND died < {FOREVER}"
+            ledger.connection.execute(sql, (oldest,))
