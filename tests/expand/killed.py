@@ -1,6 +1,6 @@
-"""Run as a program: expands a toy knowledge base and dies by SIGKILL at the n-th step boundary, or says how many.
+"""Run as a program: changes a toy knowledge base and dies by SIGKILL at the n-th step boundary, or says how many.
 
-python killed.py KB CORPUS N
+python killed.py KB CORPUS N [expand | compact | rollback]
 """
 
 import os
@@ -11,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from kgqa import artifacts
-from kgqa.expand import apply, batches, retention, vectors, writer
+from kgqa.expand import apply, batches, compact, retention, rollback, vectors, writer
 from kgqa.expand.plan import Corpus
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.ledger import Ledger
-from tests.expand.toy import ToyExtractor, settings
+from kgqa.memory.index import IndexOptions
+from tests.expand.toy import settings
 
 STEPS: list[tuple[Any, str]] = [
     (batches.BatchWriter, "add"), (batches.BatchWriter, "finish"), (Ledger, "replace"), (Ledger, "drop_document"),
     (apply, "apply_redirects"), (apply, "open_live"), (GraphStore, "remove"), (GraphStore, "add"),
     (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
     (writer, "write_generation"), (writer, "commit_generation"), (artifacts.os, "replace"), (writer, "mark_live"),
-    (retention, "_sweep"), (retention, "_forget"),
+    (retention, "_sweep"), (retention, "_forget"), (compact, "rebuild"), (compact, "compact_memory"), (compact, "_pack"),
+    (rollback, "_revert"),
 ]  # fmt: skip
 
 
@@ -48,12 +50,22 @@ class Countdown:
         return step
 
 
-def main(kb: str, corpus: str, last: str) -> None:
-    countdown, extractor = Countdown(int(last)), ToyExtractor()
+def main(kb: str, corpus: str, last: str, action: str = "expand") -> None:
+    countdown = Countdown(int(last))
     for owner, name in STEPS:
         setattr(owner, name, countdown.around(getattr(owner, name)))
-    apply.expand(Path(kb), Corpus(Path(corpus)), settings(extractor=extractor), allow_empty=True)
+    change(action, Path(kb), Path(corpus))
     sys.stdout.write(str(countdown.passed))
+
+
+def change(action: str, kb: Path, corpus: Path) -> None:
+    """What is killed; a rollback is to the first generation."""
+    if action == "expand":
+        apply.expand(kb, Corpus(corpus), settings(), allow_empty=True)
+    elif action == "compact":
+        compact.compact(kb, options=IndexOptions(), keep=1)
+    else:
+        rollback.rollback(kb, "gen-000001", keep=2)
 
 
 if __name__ == "__main__":

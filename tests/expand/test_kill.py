@@ -12,6 +12,9 @@ import pytest
 
 from kgqa.expand.apply import expand
 from kgqa.expand.plan import Corpus
+from kgqa.expand.verify import verify
+from kgqa.generations import generation_names
+from tests.expand.killed import change
 from tests.expand.toy import ToyExtractor, build, dump, fast_folder, settings, write_corpus
 
 ROOT = Path(__file__).parents[2]
@@ -19,9 +22,9 @@ OLD = {"a.md": "First\n\nA knows B\nB likes C\n", "b.md": "Second\n\nA knows B\n
 NEW = {"a.md": "First\n\nA knows B\nA likes E\n", "c.md": "Third\n\nD = A\n", "d.md": "Fourth\n\nE knows F\n"}
 
 
-def run_killed(kb: Path, corpus: Path, last: int) -> tuple[int, str]:
+def run_killed(kb: Path, corpus: Path, last: int, action: str = "expand") -> tuple[int, str]:
     """(exit status, number of boundaries passed if it was not killed)."""
-    command = [sys.executable, "-m", "tests.expand.killed", str(kb), str(corpus), str(last)]
+    command = [sys.executable, "-m", "tests.expand.killed", str(kb), str(corpus), str(last), action]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
@@ -66,6 +69,21 @@ def test_the_program_passes_many_boundaries_when_it_lives(folder: Path) -> None:
 @pytest.mark.parametrize("number", random.Random(2).sample(range(60), 6))
 def test_killed_at_a_boundary(folder: Path, number: int) -> None:
     check(number, folder, f"at-{number}")
+
+
+@pytest.mark.parametrize("action", ["compact", "rollback"])
+@pytest.mark.parametrize("number", [2, 9, 15])
+def test_a_compaction_and_a_rollback_are_killed(folder: Path, action: str, number: int) -> None:
+    """Both give a state that is known before: what is there, or the first generation."""
+    kb = folder / f"kb-{action}-{number}"
+    shutil.copytree(folder / "after", kb)
+    wanted = [dump(folder / "after"), dump(folder / "before")] if action == "rollback" else [dump(folder / "after")]
+    status, passed = run_killed(kb, folder / "corpus", number, action)
+    assert status == -signal.SIGKILL, f"only {passed} boundaries"
+    assert dump(kb) in wanted
+    change(action, kb, folder / "corpus") if "gen-000001" in generation_names(kb) else None
+    assert dump(kb) == wanted[-1]
+    assert verify(kb) == []
 
 
 @pytest.mark.slow
