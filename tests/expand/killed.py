@@ -23,8 +23,8 @@ STEPS: list[tuple[Any, str]] = [
     (apply, "apply_redirects"), (apply, "open_live"), (GraphStore, "remove"), (GraphStore, "add"),
     (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
     (writer, "write_generation"), (writer, "commit_generation"), (artifacts.os, "replace"), (writer, "mark_live"),
-    (retention, "_sweep"), (retention, "_forget"), (compact, "rebuild"), (compact, "compact_memory"), (compact, "_pack"),
-    (rollback, "_revert"),
+    (retention, "_sweep"), (retention, "_forget"), (compact, "rebuild"), (compact, "compact_memory"),
+    (compact, "_pack"), (rollback, "_revert"),
 ]  # fmt: skip
 
 
