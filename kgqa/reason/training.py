@@ -193,6 +193,7 @@ def fit(
     """
     pl.seed_everything(seed, verbose=False)
     train, num_left_out = trainable(train)
+    num_unknown = sum(one.answers == () and not one.topics for one in dev)
     dev, _ = trainable(dev)
     synthetic = _made_questions(table, train, options, max_hops=settings.sizes["max_hops"], seed=seed)
     if not (train or synthetic) or not dev:
@@ -242,7 +243,7 @@ def fit(
     except SystemExit:  # how Lightning ends on Ctrl-C, after it has put everything away
         raise KeyboardInterrupt from None
     module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
-    scores = _calibrated(module.eval(), data, abstain_share=options.abstain_share)
+    scores = _calibrated(module.eval(), data, share=options.abstain_share, num_unknown=num_unknown)
     counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
     settings = checkpoint.with_threshold(settings, scores["abstain_below"])
     if trainer.is_global_zero:
@@ -261,8 +262,8 @@ def _made_questions(
 
 
 @torch.inference_mode()
-def _calibrated(module: ReasonerTraining, data: QuestionData, *, abstain_share: float) -> dict[str, float]:
-    """The dev scores, and the confidence below which it is better to abstain."""
+def _calibrated(module: ReasonerTraining, data: QuestionData, *, share: float, num_unknown: int) -> dict[str, float]:
+    """The dev scores, and the confidence below which it is better to abstain (see `abstention_threshold`)."""
     sure, right, answerable = [], [], []
     f1: list[float] = []
     for batch in data.val_dataloader():
@@ -277,7 +278,7 @@ def _calibrated(module: ReasonerTraining, data: QuestionData, *, abstain_share: 
         answerable.append(has_gold.cpu())
         f1 += each_f1.tolist()
     known = torch.cat(answerable)
-    threshold = abstention_threshold(torch.cat(sure), torch.cat(right), known, share=abstain_share)
+    threshold = abstention_threshold(torch.cat(sure), torch.cat(right), known, share=share, num_unknown=num_unknown)
     return {
         "dev_hits1": float(torch.cat(right)[known].float().mean()) if known.any() else 0.0,
         "dev_f1": sum(f1) / max(len(f1), 1),
@@ -285,14 +286,17 @@ def _calibrated(module: ReasonerTraining, data: QuestionData, *, abstain_share: 
     }
 
 
-def abstention_threshold(confidence: Tensor, right: Tensor, answerable: Tensor, *, share: float) -> float:
+def abstention_threshold(
+    confidence: Tensor, right: Tensor, answerable: Tensor, *, share: float, num_unknown: int = 0
+) -> float:
     """The confidence up to which to abstain, `[n]` each: the lowest that refuses `share` of the unanswerable questions.
 
-    Without any unanswerable question it is half of what all but one right answer in a hundred have.
+    `num_unknown` more of these are refused in any case, since nothing that they name is known. Without any unanswerable
+    question it is half of what all but one right answer in a hundred have.
     """
     if answerable.all():
         sure = confidence[right].sort().values
         return float(sure[len(sure) // 100]) * 0.5 if len(sure) else 0.0
     doubtful = confidence[~answerable].sort().values
-    refused = math.ceil(share * len(doubtful))
-    return float(doubtful[refused - 1]) if refused else 0.0
+    refused = math.ceil(share * (len(doubtful) + num_unknown)) - num_unknown
+    return float(doubtful[refused - 1]) if refused > 0 else 0.0

@@ -152,6 +152,9 @@ def test_the_threshold_parts_right_answers_from_questions_without_one() -> None:
         found = abstention_threshold(confidence, right, answerable, share=share)
         assert found == pytest.approx(threshold)
         assert float((confidence[~answerable] <= found).float().mean()) >= share
+    for unknown, threshold in ((2, 0.1), (8, 0.0)):  # 0.6 of 4 and of 10, of which so many are refused already
+        found = abstention_threshold(confidence, right, answerable, share=0.6, num_unknown=unknown)
+        assert found == pytest.approx(threshold)
     assert 0 < abstention_threshold(confidence[:3], right[:3], answerable[:3], share=0.7) < 0.3
 
 
