@@ -17,8 +17,11 @@ from kgqa.errors import StoreError
 from kgqa.ids import digest
 from kgqa.lock import hold
 
-FORMAT = 1
-"""The format of a knowledge base that this code writes; it reads this one and older ones."""
+FORMAT = 2
+"""The format of a knowledge base that this code writes; it reads this one and older ones.
+
+2: facts can be overruled by a policy, which a writer of format 1 would assert again.
+"""
 
 _GENERATION = re.compile(r"gen-(\d{6,})")
 
@@ -47,6 +50,8 @@ class Generation:
     counts: Mapping[str, int] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     """Code version, configuration digest and seed of the run that wrote it."""
+    conflict: Mapping[str, Any] | None = None
+    """What conflicts are decided by (kgqa.conflicts.Policy as JSON); None where nobody looked for any yet."""
     format: int = FORMAT
 
     @property

@@ -1,16 +1,17 @@
 """A knowledge base as a reader has it: one committed generation, which nothing changes under its feet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Self
 
+from kgqa.conflicts import Conflict, Policy, learned_relations, read_conflicts
 from kgqa.errors import InputError, StoreError
 from kgqa.generations import Generation, hold_generation
 from kgqa.graph.oxigraph import Dataset, GraphStore
-from kgqa.graph.queries import NAMES
+from kgqa.graph.queries import LABEL, NAMES
 from kgqa.graph.subgraph import TripleTable, table_of
-from kgqa.graph.terms import is_literal, text_of
+from kgqa.graph.terms import is_literal, relation_text, text_of
 from kgqa.ledger import Ledger
 from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import LongTermMemory, MemoryRefs
@@ -91,8 +92,41 @@ class KnowledgeBase:
                 yield text_of(name), term
 
     def provenance(self, triples: Sequence[tuple[str, str, str]]) -> list[list[Provenance]]:
-        """For each triple its supports, the surest first; an empty list for one that is not in the graph."""
+        """For each triple its supports, the surest first; an empty list for one that no document states.
+
+        A fact that a policy for conflicts overrules has its supports too, although it is not asserted.
+        """
         return [self.ledger.provenance(triple) for triple in triples]
+
+    @property
+    def policy(self) -> Policy:
+        """What this generation holds to be functional, and what it does about conflicts.
+
+        Raises StoreError for a generation that an older kgqa wrote, which did not look for them.
+        """
+        if self.state.conflict is None:
+            raise StoreError(
+                f"{self.path} {self.generation} was written before conflicts were looked for; "
+                "the next kgqa expand or extract that changes something counts what is needed"
+            )
+        return Policy.from_json(self.state.conflict)
+
+    def conflicts(self, relations: Iterable[str] | None = None, *, touched: bool = False) -> Iterator[Conflict]:
+        """Heads with several values of a functional relation, each value with its supports, the newest first.
+
+        `relations` (terms): taken to be functional; by default those that the policy names, and those that are learned
+        from the graph as it is. `touched`: only where this generation changed a support or a document's date, at the
+        cost of what changed.
+        """
+        policy = self.policy
+        named = {self.ledger.term_id(term) for term in (policy.functional if relations is None else relations)}
+        learned = learned_relations(self.ledger, policy) if relations is None else ()
+        return read_conflicts(self.ledger, {key for key in named if key is not None}, learned, touched=touched)
+
+    def text(self, term: str, *, relation: bool = False) -> str:
+        """What a node is called, or a `relation`; also one that is only in what is not asserted."""
+        label = next(self.graph.scan(term, LABEL, graph=NAMES), None)
+        return text_of(label[2]) if label else relation_text(term) if relation else text_of(term)
 
     def memory(
         self,

@@ -50,11 +50,20 @@ CREATE INDEX passages_doc ON passages (doc);
 CREATE INDEX redirects_raw ON redirects (raw);
 CREATE INDEX redirects_canonical ON redirects (canonical);
 """
-VERSIONED = ("documents", "supports", "names", "passages", "redirects")
+CONFLICTS = """
+CREATE TABLE IF NOT EXISTS overruled (head INTEGER NOT NULL, relation INTEGER NOT NULL, tail INTEGER NOT NULL,
+    born INTEGER NOT NULL, died INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS cardinalities (relation INTEGER NOT NULL, heads INTEGER NOT NULL, single INTEGER NOT NULL,
+    born INTEGER NOT NULL, died INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS overruled_slot ON overruled (head, relation);
+CREATE INDEX IF NOT EXISTS cardinalities_relation ON cardinalities (relation);
+"""
+"""Made when a ledger of format 1 is next written to (kgqa.conflicts, kgqa.expand.overrule)."""
+VERSIONED = ("documents", "supports", "names", "passages", "redirects", "overruled", "cardinalities")
 # What undoing a generation looks for. Births come in order, so that their index only ever grows at its end.
 HISTORY = "".join(
-    f"CREATE INDEX {table}_born ON {table} (born);\n"
-    f"CREATE INDEX {table}_died ON {table} (died) WHERE died < {FOREVER};\n"
+    f"CREATE INDEX IF NOT EXISTS {table}_born ON {table} (born);\n"
+    f"CREATE INDEX IF NOT EXISTS {table}_died ON {table} (died) WHERE died < {FOREVER};\n"
     for table in VERSIONED
 )
 
@@ -116,8 +125,8 @@ class Ledger:
     def write(cls, path: Path, committed: int) -> Self:
         """Opens for writing generation `committed` + 1, and drops what a run that did not commit has left."""
         connection = _connect(path, "rwc")
-        if not _has_tables(connection):
-            connection.executescript(f"BEGIN; {SCHEMA}{HISTORY} COMMIT;")
+        schema = "" if _has_tables(connection) else SCHEMA
+        connection.executescript(f"BEGIN; {schema}{CONFLICTS}{HISTORY} COMMIT;")
         written = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
         if written and written[0] > committed:
             _undo(connection, committed)
@@ -207,6 +216,10 @@ class Ledger:
                 return None
             found = self._terms[term] = row[0]
         return found
+
+    def term(self, key: int) -> str:
+        """The term of a dense id."""
+        return str(self.connection.execute("SELECT term FROM terms WHERE id = ?", (key,)).fetchone()[0])
 
     # -- writing ------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from kgqa.expand.apply import expand
 
-from .parts import corpus_of, metrics_of, settings_of
+from .parts import corpus_of, reported, settings_of
 from .stage import stage
 
 
@@ -28,7 +28,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
         remove=cfg.corpus.remove,
         dry_run=cfg.dry_run,
     )
-    return metrics_of(outcome)
+    return reported(cfg, outcome, run_folder)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from kgqa.expand.apply import expand
 
-from .parts import corpus_of, metrics_of, settings_of
+from .parts import corpus_of, reported, settings_of
 from .stage import stage
 
 
@@ -31,7 +31,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
         remove=cfg.corpus.remove,
         stage="extract",
     )
-    return metrics_of(outcome)
+    return reported(cfg, outcome, run_folder)
 
 
 if __name__ == "__main__":

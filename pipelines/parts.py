@@ -7,13 +7,20 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from kgqa.answer.linking import EntityLinker, open_linker
+from kgqa.conflicts import Policy
+from kgqa.errors import ConfigError
 from kgqa.expand.apply import Outcome, Settings
 from kgqa.expand.plan import Corpus
+from kgqa.expand.report import report_conflicts
 from kgqa.generations import current_generation, read_generation
-from kgqa.ids import digest
+from kgqa.graph.ontology import functional_relations
+from kgqa.ids import digest, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
+
+MADE_WITH = ("extract", "embedder", "memory", "conflict")
+"""The parts of the configuration that a generation depends on."""
 
 
 def corpus_of(cfg: DictConfig) -> Corpus:
@@ -26,8 +33,9 @@ def settings_of(cfg: DictConfig, *, extract: bool, index: bool) -> Settings:
     settings = Settings(
         embedder=embedder_of(cfg, _indexed_with(Path(cfg.kb))) if index else None,
         options=options_of(cfg),
+        policy=policy_of(cfg),
         strict=cfg.strict,
-        config=digest(*(OmegaConf.to_yaml(cfg[group], resolve=True) for group in ("extract", "embedder", "memory"))),
+        config=digest(*(OmegaConf.to_yaml(cfg[group], resolve=True) for group in MADE_WITH)),
         seed=cfg.seed,
         keep=cfg.keep_generations,
     )
@@ -52,6 +60,36 @@ def options_of(cfg: DictConfig) -> IndexOptions:
     """How new segments are indexed, of the group `memory`."""
     names = {field.name for field in fields(IndexOptions)}
     return IndexOptions(**{name: value for name, value in cfg.memory.items() if name in names})
+
+
+def policy_of(cfg: DictConfig) -> Policy:
+    """What is done about conflicts, of the keys `conflict`; what is not set is as the knowledge base has it."""
+    keys, recorded = cfg.conflict, _recorded_policy(Path(cfg.kb))
+    named = {name if ":" in name else relation_iri(name) for name in map(str, keys.functional or ())}
+    if keys.ontology:
+        named |= functional_relations(Path(keys.ontology))
+    is_set = keys.functional is not None or keys.ontology
+    policy = Policy(
+        keep=keys.policy or recorded.keep,
+        functional=frozenset(named) if is_set else recorded.functional,
+        min_heads=keys.learn_heads,
+        min_share=keys.learn_share,
+    )
+    if keys.policy and policy.keep != "both" and not policy.functional:
+        raise ConfigError(
+            f"conflict.policy={policy.keep} has nothing to decide; name relations that have one value with "
+            "conflict.functional=[born_in,...] or conflict.ontology=FILE.ttl"
+        )
+    return policy
+
+
+def reported(cfg: DictConfig, outcome: Outcome, run_folder: Path) -> dict[str, Any]:
+    """The metrics of a run, once its conflicts are in the run's conflicts.jsonl."""
+    if outcome.generation is None:
+        return metrics_of(outcome)
+    out = run_folder / "conflicts.jsonl"
+    conflicts = report_conflicts(Path(cfg.kb), outcome.generation, out, touched=not outcome.redecided)
+    return {**metrics_of(outcome), **conflicts}
 
 
 def metrics_of(outcome: Outcome) -> dict[str, Any]:
@@ -83,3 +121,10 @@ def _indexed_with(kb: Path) -> str | None:
     """Identity of the embedder that made the vectors of a knowledge base; None where there are none."""
     name = current_generation(kb)
     return read_generation(kb, name).embedder if name else None
+
+
+def _recorded_policy(kb: Path) -> Policy:
+    """What a knowledge base was last written with; a new one keeps all."""
+    name = current_generation(kb)
+    stored = read_generation(kb, name).conflict if name else None
+    return Policy.from_json(stored) if stored else Policy()

@@ -22,7 +22,7 @@ def test_a_generation_counts_only_when_current_names_it(tmp_path: Path) -> None:
 
 def test_a_newer_format_is_refused_with_a_remedy(tmp_path: Path) -> None:
     write_generation(tmp_path, replace(FIRST, format=generations.FORMAT + 1))
-    with pytest.raises(StoreError, match=r"has format 2, .* reads up to 1; install the kgqa that wrote it"):
+    with pytest.raises(StoreError, match=r"has format 3, .* reads up to 2; install the kgqa that wrote it"):
         read_generation(tmp_path, "gen-000001")
 
 

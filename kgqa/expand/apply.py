@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgqa.artifacts import hash_folder, sha256_file
+from kgqa.conflicts import Policy
 from kgqa.errors import ConfigError, InputError, StoreError
 from kgqa.expand.batches import BatchWriter, Extracted, TextExtractor, unfinished
 from kgqa.expand.changes import Changes, graph_changes
+from kgqa.expand.overrule import count_heads, overrule
 from kgqa.expand.plan import GIVEN, Corpus, content_hash, make_plan
 from kgqa.expand.record import Resolve, apply_redirects, record_facts, record_prose
 from kgqa.expand.vectors import VectorDelta, apply_vectors, delta_of_changes, delta_of_state, state_of
@@ -44,6 +46,8 @@ class Settings:
     embedder: Embedder | None = None
     """None: the vectors are left as they are, for a later `index`."""
     options: IndexOptions = field(default_factory=IndexOptions)
+    policy: Policy | None = None
+    """What is done about conflicts; None: what the knowledge base was last written with, a new one keeps all values."""
     strict: bool = False
     """Refuse the first malformed line of given facts, and the first unreadable document, instead of counting it."""
     config: str = ""
@@ -59,6 +63,8 @@ class Outcome:
 
     generation: str | None
     delta: Delta
+    redecided: bool = False
+    """Whether the policy for conflicts was another before, so that all of them were decided anew."""
     counts: dict[str, int] = field(default_factory=dict)
     """num_facts_added, num_facts_removed, num_vectors_added, num_vectors_removed, num_skipped, then the totals."""
 
@@ -86,11 +92,13 @@ def expand(
             "plan: %d added, %d changed, %d removed, %d unchanged",
             len(delta.added), len(delta.changed), len(delta.removed), delta.unchanged,
         )  # fmt: skip
-        if delta.empty or dry_run:
-            return Outcome(None, delta, {**writer.counts, "num_skipped": len(corpus.skipped)})
+        redecided = _is_new_policy(writer, settings.policy)
+        if dry_run or (delta.empty and not redecided):
+            return Outcome(None, delta, redecided, {**writer.counts, "num_skipped": len(corpus.skipped)})
         writer.check_embedder(settings.embedder)
         num_skipped = _read_corpus(writer, corpus, delta, settings)
         apply_redirects(writer.ledger, settings.resolve)
+        _decide(writer, settings.policy or writer.policy, anew=redecided)
         changes = _write_graph(writer)
         vectors = _follow(writer, changes, settings)
         writer.count(changes)
@@ -99,7 +107,7 @@ def expand(
             "num_facts_added": len(changes.new.facts), "num_facts_removed": len(changes.old.facts),
             **vectors, "num_skipped": num_skipped + len(corpus.skipped), **writer.counts,
         }  # fmt: skip
-        return Outcome(name, delta, counts)
+        return Outcome(name, delta, redecided, counts)
 
 
 def index(kb: Path, settings: Settings) -> Outcome:
@@ -115,8 +123,8 @@ def index(kb: Path, settings: Settings) -> Outcome:
         with GraphStore.open(kb / "graph" / "snapshots" / base.snapshot, read_only=True) as store:
             vectors = catch_up(writer, store, settings)
         if base.indexed and not any(vectors.values()):
-            return Outcome(None, Delta(), {**vectors, **writer.counts})
-        return Outcome(_commit(writer, "index", settings), Delta(), {**vectors, **writer.counts})
+            return Outcome(None, Delta(), counts={**vectors, **writer.counts})
+        return Outcome(_commit(writer, "index", settings), Delta(), counts={**vectors, **writer.counts})
 
 
 def _commit(writer: Writer, stage: str, settings: Settings) -> str:
@@ -184,6 +192,24 @@ def _read_facts(writer: Writer, corpus: Corpus, doc_id: str, path: Path, *, stri
         log.warning("passed over: %s", error)
         return 1
     return len(reader.skipped)
+
+
+def _is_new_policy(writer: Writer, policy: Policy | None) -> bool:
+    """Whether what is committed was decided by another policy."""
+    if writer.base is None or policy is None or policy.decides_like(writer.policy):
+        return False
+    log.info(
+        "conflicts are decided anew: policy %s, %d functional relations (before: %s, %d)",
+        policy.keep, len(policy.functional), writer.policy.keep, len(writer.policy.functional),
+    )  # fmt: skip
+    return True
+
+
+def _decide(writer: Writer, policy: Policy, *, anew: bool) -> None:
+    """Which facts are overruled, from the supports as they now are; and what functional relations are learned from."""
+    overrule(writer.ledger, policy, anew=anew)
+    count_heads(writer.ledger, anew=not writer.recorded or writer.base is None)
+    writer.policy, writer.recorded = policy, True
 
 
 def _write_graph(writer: Writer) -> Changes:

@@ -70,13 +70,14 @@ def graph_changes(ledger: Ledger, store: GraphStore) -> Changes:
 
 
 def _mark_touched(ledger: Ledger) -> None:
-    """Temporary tables: the triples whose supports changed, and the terms whose life or names may have."""
+    """Temporary tables: the triples whose supports or standing changed, and the terms whose life or names may have."""
     ledger.rows("DROP TABLE IF EXISTS temp.touched")
     ledger.rows("DROP TABLE IF EXISTS temp.affected")
     ledger.rows("CREATE TEMP TABLE touched (head INTEGER, relation INTEGER, tail INTEGER)")
     ledger.rows("CREATE TEMP TABLE affected (id INTEGER PRIMARY KEY)")
-    triple = "SELECT node_head, relation, node_tail FROM supports"
-    ledger.rows(f"INSERT INTO touched {triple} WHERE born = :generation UNION {triple} WHERE died = :generation")
+    tables = "SELECT node_head, relation, node_tail FROM supports", "SELECT head, relation, tail FROM overruled"
+    parts = [f"{table} WHERE {when} = :generation" for table in tables for when in ("born", "died")]
+    ledger.rows(f"INSERT INTO touched {' UNION '.join(parts)}")
     sources = [
         *(f"SELECT {column} FROM touched" for column in ("head", "relation", "tail")),
         *(f"SELECT term FROM names WHERE {when} = :generation" for when in ("born", "died")),
@@ -101,9 +102,19 @@ _HELD = """
     GROUP BY node_head, supports.relation, node_tail, doc ORDER BY node_head, supports.relation, node_tail
 """
 """For each touched triple and document: whether the document held it before, and whether it holds it now."""
+_OVERRULED = """
+    SELECT heads.term, relations.term, tails.term
+    FROM touched CROSS JOIN overruled USING (head, relation, tail)
+    JOIN terms AS heads ON heads.id = overruled.head JOIN terms AS relations ON relations.id = overruled.relation
+    JOIN terms AS tails ON tails.id = overruled.tail
+    WHERE {standing}
+"""
+_WAS, _IS = "+born < :generation AND +died >= :generation", "+died > :generation"
+"""Whether a row lived before the open generation, and whether it lives in it."""
 
 
 def _facts(ledger: Ledger, changes: Changes) -> None:
+    lost, loses = (set(ledger.rows(_OVERRULED.format(standing=standing))) for standing in (_WAS, _IS))
     rows = cast(Iterator[tuple[str, str, str, str, int, int]], ledger.rows(_HELD))
     for key, group in groupby(rows, key=lambda row: row[:3]):
         before = after = False
@@ -112,6 +123,7 @@ def _facts(ledger: Ledger, changes: Changes) -> None:
             if was != stays:
                 side = changes.new if stays else changes.old
                 side.quads.append((*key, document_iri(doc_id)))
+        before, after = before and key not in lost, after and key not in loses
         if before != after:
             side = changes.new if after else changes.old
             side.facts.append(key)
@@ -170,12 +182,16 @@ def support_quads(row: tuple[Any, ...]) -> Iterator[Quad]:
 
 
 def _lives(column: str) -> str:
-    """Whether a supporting row has the affected term in `column`, before and after this generation.
+    """Whether a support that is not overruled has the affected term in `column`, before and after this generation.
 
     The plus signs keep SQLite from walking all that was born before instead of the term's few rows.
     """
+    overruled = (
+        "SELECT 1 FROM overruled WHERE overruled.head = node_head AND overruled.relation = supports.relation "
+        "AND overruled.tail = node_tail"
+    )
     row = f"SELECT 1 FROM supports WHERE {column} = affected.id"
-    return f"EXISTS ({row} AND +born < :generation AND +died >= :generation), EXISTS ({row} AND +died > :generation)"
+    return ", ".join(f"EXISTS ({row} AND {then} AND NOT EXISTS ({overruled} AND {then}))" for then in (_WAS, _IS))
 
 
 _TERMS = f"""

@@ -5,6 +5,7 @@ from pathlib import Path
 from kgqa.errors import StoreError
 from kgqa.expand.apply import Settings, catch_up
 from kgqa.expand.compact import rebuild
+from kgqa.expand.overrule import count_heads, overrule, overruled_by
 from kgqa.expand.verify import as_built
 from kgqa.expand.writer import Writer, writing
 from kgqa.graph.oxigraph import GraphStore
@@ -20,6 +21,9 @@ def repair(kb: Path, settings: Settings) -> str:
     with writing(kb) as writer:
         if writer.base is None:
             raise StoreError(f"no knowledge base at {kb}; give one as kb=DIR")
+        overrule(writer.ledger, writer.policy, anew=True)
+        count_heads(writer.ledger, anew=True)
+        writer.recorded = True
         _graph_anew(writer)
         whole = {kind: refs for kind, refs in writer.memory.items() if _is_whole(writer, kind)}
         writer.memory, writer.indexed = whole, False
@@ -36,6 +40,7 @@ def _graph_anew(writer: Writer) -> None:
     writer.counts |= {
         "num_facts": len(built.facts), "num_entities": len(built.nodes), "num_relations": len(built.relations),
         "num_passages": len(built.passages), "num_documents": sum(1 for _ in writer.ledger.documents()),
+        "num_overruled": len(overruled_by(writer.ledger, writer.policy, touched=False)),
     }  # fmt: skip
 
 

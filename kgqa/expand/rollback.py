@@ -45,6 +45,7 @@ def _take_over(writer: Writer, to: str) -> None:
     writer.batches = {**target.batches, **writer.batches}
     writer.memory = {kind: MemoryRefs.from_json(refs) for kind, refs in target.memory.items()}
     writer.embedder, writer.indexed, writer.counts = target.embedder, target.indexed, dict(target.counts)
+    writer.take_policy(target)
 
 
 def _revert(ledger: Ledger, number: int) -> None:

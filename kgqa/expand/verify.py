@@ -11,6 +11,7 @@ from pathlib import Path
 from kgqa.artifacts import read_json, sha256_file
 from kgqa.errors import KgqaError, StoreError
 from kgqa.expand.changes import Side, graph_changes
+from kgqa.expand.overrule import head_counts, overruled_by
 from kgqa.expand.vectors import delta_of_state
 from kgqa.generations import Generation, hold_generation
 from kgqa.graph.oxigraph import GraphStore, Quad
@@ -46,7 +47,7 @@ def verify(kb: Path, *, generation: str | None = None) -> list[Problem]:
             if problems:  # what is damaged cannot be opened
                 return problems
             with KnowledgeBase.open(kb, generation=state.name) as base:
-                return list(_ledger(base)) or list(_against_ledger(base))
+                return list(_ledger(base)) or [*_conflicts(base), *_against_ledger(base)]
     except KgqaError as error:
         return [Problem(str(kb), *_split(error))]
 
@@ -54,7 +55,9 @@ def verify(kb: Path, *, generation: str | None = None) -> list[Problem]:
 def as_built(ledger: Ledger) -> Side:
     """All that a fresh build of the ledger's generation puts into the graph and the vectors."""
     for table in VERSIONED:
-        info = ledger.rows(f"PRAGMA main.table_info({table})")
+        info = list(ledger.rows(f"PRAGMA main.table_info({table})"))
+        if not info:
+            raise StoreError("the ledger is of an older format; kgqa index kb=DIR brings it up to date")
         columns = ", ".join(str(name) for _, name, *_ in info if name not in ("born", "died"))
         ledger.rows(f"DROP VIEW IF EXISTS temp.{table}")
         ledger.rows(
@@ -102,6 +105,21 @@ def _ledger(base: KnowledgeBase) -> Iterator[Problem]:
             yield Problem(str(base.path / "ledger.sqlite"), what, f"{RESTORE} or build again")
 
 
+def _conflicts(base: KnowledgeBase) -> Iterator[Problem]:
+    """What the policy for conflicts overrules, and what relations are learned from, against the supports."""
+    if base.state.conflict is None:
+        return
+    ledger, where = base.ledger, str(base.path / "ledger.sqlite")
+    if _living(ledger, "overruled", "head, relation, tail") != overruled_by(ledger, base.policy, touched=False):
+        yield Problem(where, f"overrules other facts than the policy {base.policy.keep} does", REPAIR)
+    if _living(ledger, "cardinalities", "relation, heads, single") != head_counts(ledger):
+        yield Problem(where, "counts other heads of relations than its facts have", REPAIR)
+
+
+def _living(ledger: Ledger, table: str, columns: str) -> set[tuple[object, ...]]:
+    return set(ledger.rows(f"SELECT {columns} FROM {table} WHERE born <= :generation AND died > :generation"))
+
+
 def _against_ledger(base: KnowledgeBase) -> Iterator[Problem]:
     """The graph, the totals and the vectors, against what the ledger's rows say."""
     built = as_built(base.ledger)
@@ -111,8 +129,9 @@ def _against_ledger(base: KnowledgeBase) -> Iterator[Problem]:
     totals = {
         "num_documents": sum(1 for _ in base.ledger.documents()), "num_facts": len(built.facts),
         "num_entities": len(built.nodes), "num_relations": len(built.relations), "num_passages": len(built.passages),
+        "num_overruled": len(_living(base.ledger, "overruled", "head, relation, tail")),
     }  # fmt: skip
-    wrong = {name: total for name, total in totals.items() if base.counts().get(name) != total}
+    wrong = {name: total for name, total in totals.items() if base.counts().get(name, 0) != total}
     if wrong:
         what = ", ".join(f"{name} {base.counts().get(name)} where the ledger has {n}" for name, n in wrong.items())
         yield Problem(f"{base.path}/generations/{base.generation}.json", f"counts {what}", REPAIR)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kgqa.artifacts import code_version
+from kgqa.conflicts import Policy
 from kgqa.errors import StoreError
 from kgqa.expand.changes import Changes
 from kgqa.expand.retention import prune
@@ -31,7 +32,9 @@ from kgqa.memory.long_term import MemoryRefs
 
 log = logging.getLogger(__name__)
 
-COUNTS = ("num_documents", "num_facts", "num_supports", "num_entities", "num_relations", "num_passages")
+COUNTS = (
+    "num_documents", "num_facts", "num_supports", "num_entities", "num_relations", "num_passages", "num_overruled",
+)  # fmt: skip
 """Totals that every generation carries."""
 
 
@@ -51,6 +54,13 @@ class Writer:
         self.indexed = base.indexed if base else True
         """Whether the vectors follow the graph; those of nothing do."""
         self.counts = dict.fromkeys(COUNTS, 0) | (dict(base.counts) if base else {})
+        self.take_policy(base)
+
+    def take_policy(self, state: Generation | None) -> None:
+        """Goes on with what a generation decides conflicts by; a new knowledge base keeps all values."""
+        self.policy = Policy.from_json(state.conflict) if state and state.conflict else Policy()
+        self.recorded = state is None or state.conflict is not None
+        """Whether the ledger counts the heads of relations; one of format 1 does not until its next expansion."""
 
     def check_embedder(self, embedder: Embedder | None) -> None:
         """Vectors of two embedders are never mixed."""
@@ -69,6 +79,7 @@ class Writer:
             "num_entities": len(new.nodes) - len(old.nodes),
             "num_relations": len(new.relations) - len(old.relations),
             "num_passages": len(new.passages) - len(old.passages),
+            "num_overruled": self.ledger.growth("overruled"),
         }  # fmt: skip
         self.counts = {key: self.counts[key] + grown[key] for key in COUNTS}
 
@@ -87,6 +98,7 @@ class Writer:
             indexed=self.indexed,
             counts=self.counts,
             manifest={"code": code_version(), "config": config, "seed": seed},
+            conflict=self.policy.to_json() if self.recorded else None,
         )
         write_generation(self.kb, generation)
         commit_generation(self.kb, generation)

@@ -10,16 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from kgqa.conflicts import Policy
 from kgqa.expand.apply import expand
 from kgqa.expand.plan import Corpus
 from kgqa.expand.verify import verify
 from kgqa.generations import generation_names
+from kgqa.ids import relation_iri
 from tests.expand.killed import change
 from tests.expand.toy import ToyExtractor, build, dump, fast_folder, settings, write_corpus
 
 ROOT = Path(__file__).parents[2]
-OLD = {"a.md": "First\n\nA knows B\nB likes C\n", "b.md": "Second\n\nA knows B\nC knows D\n", "k.tsv": "X\tknows\tA\n"}
-NEW = {"a.md": "First\n\nA knows B\nA likes E\n", "c.md": "Third\n\nD = A\n", "d.md": "Fourth\n\nE knows F\n"}
+OLD = {
+    "a.md": "First\n\nA knows B\nB likes C\nC knows E\n", "k.tsv": "X\tknows\tA\n",
+    "b.md": "---\ndate: 1999\n---\nSecond\n\nA knows B\nC knows D\n",
+}  # fmt: skip
+NEW = {
+    "a.md": "First\n\nA knows B\nA likes E\n", "d.md": "Fourth\n\nE knows F\n",
+    "c.md": "---\ndate: 1999\n---\nThird\n\nD = A\nA knows F\n",
+}  # fmt: skip
+POLICY = Policy("newest", frozenset({relation_iri("knows")}))
+"""C knows D, not E; then A knows F, not B."""
 
 
 def run_killed(kb: Path, corpus: Path, last: int, action: str = "expand") -> tuple[int, str]:
@@ -51,7 +61,7 @@ def check(number: int | None, folder: Path, place: str) -> None:
 def folder():  # type: ignore[no-untyped-def]
     with fast_folder() as name:
         folder = Path(name)
-        build(folder / "before", folder / "corpus", OLD)
+        build(folder / "before", folder / "corpus", OLD, policy=POLICY)
         shutil.copytree(folder / "before", folder / "after")
         write_corpus(folder / "corpus", NEW)
         expand(folder / "after", Corpus(folder / "corpus"), settings())

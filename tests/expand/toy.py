@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyoxigraph as ox
 
+from kgqa.conflicts import Policy
 from kgqa.expand.apply import Outcome, Settings, expand
 from kgqa.expand.plan import Corpus
 from kgqa.ids import entity_iri, relation_iri
@@ -71,11 +72,18 @@ def toy_resolve(statements: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {term: min(group) for term, group in groups.items() if term != min(group)}
 
 
-def settings(*, extractor: ToyExtractor | None = None, index: bool = True, embedder: Any = None) -> Settings:
+def settings(
+    *,
+    extractor: ToyExtractor | None = None,
+    index: bool = True,
+    embedder: Any = None,
+    policy: Policy | None = None,
+) -> Settings:
     return Settings(
         extractor=extractor or ToyExtractor(),
         resolve=toy_resolve,
         embedder=(embedder or HashingEmbedder(16)) if index else None,
+        policy=policy,
     )
 
 
@@ -122,7 +130,7 @@ def _vectors(base: KnowledgeBase, kind: str) -> list[tuple[int, str, str, list[f
 
 _LIVE = "{0}.born <= :generation AND {0}.died > :generation"
 _LEDGER = {
-    "documents": f"SELECT doc_id, hash, title, reader FROM documents JOIN docs ON docs.id = doc "
+    "documents": f"SELECT doc_id, hash, title, date, reader FROM documents JOIN docs ON docs.id = doc "
     f"WHERE {_LIVE.format('documents')}",
     "supports": "SELECT doc_id, h.term, r.term, t.term, nh.term, nt.term, sentence, start, stop, extractor, confidence "
     "FROM supports s JOIN docs ON docs.id = doc JOIN terms h ON h.id = head JOIN terms r ON r.id = relation "
@@ -134,4 +142,9 @@ _LEDGER = {
     f"WHERE {_LIVE.format('passages')}",
     "redirects": "SELECT a.term, b.term FROM redirects JOIN terms a ON a.id = raw JOIN terms b ON b.id = canonical "
     f"WHERE {_LIVE.format('redirects')}",
+    "overruled": "SELECT h.term, r.term, t.term FROM overruled JOIN terms h ON h.id = head "
+    "JOIN terms r ON r.id = relation "
+    f"JOIN terms t ON t.id = tail WHERE {_LIVE.format('overruled')}",
+    "cardinalities": "SELECT term, heads, single FROM cardinalities JOIN terms ON terms.id = relation "
+    f"WHERE {_LIVE.format('cardinalities')}",
 }

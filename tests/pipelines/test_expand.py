@@ -91,3 +91,56 @@ def test_an_interrupt_leaves_the_last_committed_state(folder: Path, monkeypatch:
 def test_index_wants_a_knowledge_base(capsys: pytest.CaptureFixture[str]) -> None:
     assert index.main(("kb=nowhere", *EMBEDDER)) == 2
     assert "no knowledge base at nowhere" in capsys.readouterr().err
+
+
+def dated(place: str, date: str) -> str:
+    return f"---\ntitle: Lise Meitner\ndate: {date}\n---\nLise Meitner was born in {place}.\n"
+
+
+def places() -> set[str]:
+    with KnowledgeBase.open("kb") as base:
+        return {text for text in base.triples().entity_texts if text != "Lise Meitner"}
+
+
+def test_conflicts_are_reported_and_decided_as_the_keys_say(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "docs").mkdir()
+    (folder / "docs" / "old.md").write_text(dated("Vienna", "1950"))
+    (folder / "docs" / "new.md").write_text(dated("Graz", "2020-06-01"))
+    (folder / "own.ttl").write_text(
+        "<urn:kgqa:relation:born_in> a <http://www.w3.org/2002/07/owl#FunctionalProperty> ."
+    )
+    corpus = ("corpus.path=docs", "kb=kb", *EMBEDDER)
+    assert expand.main((*corpus, "conflict.functional=[born_in]")) == 0
+    assert places() == {"Vienna", "Graz"}
+    assert "conflict: Lise Meitner born in: Graz (new, 2020-06-01) or Vienna (old, 1950)" in capsys.readouterr().err
+    assert expand.main((*corpus, "conflict.policy=newest", "conflict.ontology=own.ttl")) == 0
+    assert places() == {"Graz"}
+    assert "conflicts are decided anew: policy newest" in capsys.readouterr().err
+    (folder / "docs" / "more.md").write_text(dated("Vienna", "2021"))
+    assert expand.main(corpus) == 0
+    assert places() == {"Vienna"}, "what is not set stays as it was"
+    runs = sorted(folder.glob("runs/default/expand-*"))
+    found = [[json.loads(line) for line in (run / "conflicts.jsonl").read_text().splitlines()] for run in runs]
+    assert [[record["policy"] for record in records] for records in found] == [["both"], ["newest"], ["newest"]]
+    metrics = [json.loads((run / "manifest.json").read_text())["metrics"] for run in runs]
+    assert [(row["num_conflicts"], row["num_overruled"]) for row in metrics] == [(1, 0), (1, 1), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            ("conflict.policy=oldest", "conflict.functional=[r]"),
+            "no such policy; there are both, newest, most_supported",
+        ),
+        (("conflict.policy=newest",), "has nothing to decide; name relations"),
+        (("conflict.ontology=no.ttl",), "no.ttl is not a file; conflict.ontology"),
+        (("conflict.learn_share=1.5",), "a share in (0, 1] is wanted"),
+    ],
+)
+def test_wrong_keys_of_conflicts_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
+) -> None:
+    assert extract.main(("corpus=facts", "corpus.path=kb.txt", "kb=kb", *keys)) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "kb" / "CURRENT").exists()
