@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 
 from kgqa.errors import ConfigError
 from kgqa.graph.terms import XSD, text_of
-from kgqa.ledger import Ledger
+from kgqa.ledger import Ledger, at
 from kgqa.types import Provenance
 
 KEEP = ("both", "newest", "most_supported")
@@ -169,8 +169,8 @@ def mark_slots(ledger: Ledger, relations: Iterable[int] | None, *, touched: bool
     """
     among = "TRUE" if relations is None else f"+relation IN ({', '.join(map(str, relations))})"
     pairs = f"SELECT {'' if touched else 'DISTINCT'} node_head, relation FROM supports WHERE {among} AND "
-    redated = "doc IN (SELECT doc FROM documents WHERE died = :generation)"
-    conditions = ["born = :generation", "died = :generation", f"{redated} AND {_LIVE}"] if touched else [_LIVE]
+    redated = f"doc IN (SELECT doc FROM documents WHERE {at('died')})"
+    conditions = [at("born"), at("died"), f"{redated} AND {_LIVE}"] if touched else [_LIVE]
     ledger.rows("DROP TABLE IF EXISTS temp.slots")
     ledger.rows("CREATE TEMP TABLE slots (head INTEGER, relation INTEGER)")
     ledger.rows("INSERT INTO slots " + " UNION ".join(pairs + condition for condition in conditions))

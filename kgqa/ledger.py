@@ -103,6 +103,15 @@ _DOCUMENT = "doc_id, source, hash, title, date, path, reader, batch"
 _LIVE = "+born <= :generation AND +died > :generation"
 
 
+def at(column: str) -> str:
+    """The condition that a row's `born` or `died` is the open generation.
+
+    The index of deaths holds only rows that died, and SQLite takes it only where a query says that they did.
+    """
+    ended = f" AND {column} < {FOREVER}" if column.endswith("died") else ""
+    return f"{column} = :generation{ended}"
+
+
 class Ledger:
     """An open ledger at one generation; a context manager that closes it."""
 
@@ -203,7 +212,7 @@ class Ledger:
 
     def growth(self, table: str) -> int:
         """How many rows more this generation has in a versioned table than the one before; costs what changed."""
-        born, died = (f"SELECT count(*) FROM {table} WHERE {when} = :generation" for when in ("born", "died"))
+        born, died = (f"SELECT count(*) FROM {table} WHERE {at(when)}" for when in ("born", "died"))
         row = self.connection.execute(f"SELECT ({born}) - ({died})", {"generation": self.generation})
         return int(row.fetchone()[0])
 

@@ -13,7 +13,7 @@ from kgqa.graph.oxigraph import GraphStore, Quad
 from kgqa.graph.queries import ALT_LABEL, LABEL, NAMES
 from kgqa.graph.terms import XSD, is_literal, literal, relation_text, text_of
 from kgqa.ids import ASSERTED, ENTITY, digest, document_iri
-from kgqa.ledger import Ledger
+from kgqa.ledger import Ledger, at
 
 Triple = tuple[str, str, str]
 
@@ -63,7 +63,7 @@ def graph_changes(ledger: Ledger, store: GraphStore) -> Changes:
     _fact_items(store, changes)
     for side, column in ((changes.old, "died"), (changes.new, "born")):
         rows = ledger.rows(
-            f"SELECT doc_id, start, stop, text FROM passages JOIN docs ON docs.id = doc WHERE {column} = :generation"
+            f"SELECT doc_id, start, stop, text FROM passages JOIN docs ON docs.id = doc WHERE {at(column)}"
         )
         side.passages = cast(list[tuple[str, int, int, str]], list(rows))
     return changes
@@ -76,16 +76,16 @@ def _mark_touched(ledger: Ledger) -> None:
     ledger.rows("CREATE TEMP TABLE touched (head INTEGER, relation INTEGER, tail INTEGER)")
     ledger.rows("CREATE TEMP TABLE affected (id INTEGER PRIMARY KEY)")
     tables = "SELECT node_head, relation, node_tail FROM supports", "SELECT head, relation, tail FROM overruled"
-    parts = [f"{table} WHERE {when} = :generation" for table in tables for when in ("born", "died")]
+    parts = [f"{table} WHERE {at(when)}" for table in tables for when in ("born", "died")]
     ledger.rows(f"INSERT INTO touched {' UNION '.join(parts)}")
     sources = [
         *(f"SELECT {column} FROM touched" for column in ("head", "relation", "tail")),
-        *(f"SELECT term FROM names WHERE {when} = :generation" for when in ("born", "died")),
-        *(f"SELECT raw FROM redirects WHERE {when} = :generation" for when in ("born", "died")),
-        *(f"SELECT canonical FROM redirects WHERE {when} = :generation" for when in ("born", "died")),
+        *(f"SELECT term FROM names WHERE {at(when)}" for when in ("born", "died")),
+        *(f"SELECT raw FROM redirects WHERE {at(when)}" for when in ("born", "died")),
+        *(f"SELECT canonical FROM redirects WHERE {at(when)}" for when in ("born", "died")),
         # a name that comes or goes with a redirected term is a name of the node it stands for
         "SELECT canonical FROM redirects JOIN names ON names.term = raw "
-        "WHERE (names.born = :generation OR names.died = :generation) AND redirects.died >= :generation",
+        f"WHERE ({at('names.born')} OR {at('names.died')}) AND +redirects.died >= :generation",
     ]
     for source in sources:
         ledger.rows(f"INSERT OR IGNORE INTO affected {source}")
@@ -136,18 +136,16 @@ _SUPPORTS = """
     FROM supports JOIN docs ON docs.id = doc
     JOIN terms AS heads ON heads.id = node_head JOIN terms AS relations ON relations.id = relation
     JOIN terms AS tails ON tails.id = node_tail
-    WHERE {when} = :generation AND sentence <> ''
+    WHERE {at} AND sentence <> ''
 """
 
 
 def _provenance(ledger: Ledger, changes: Changes) -> None:
     for side, when in ((changes.old, "died"), (changes.new, "born")):
-        documents = (
-            f"SELECT doc_id, title, date, hash FROM documents JOIN docs ON docs.id = doc WHERE {when} = :generation"
-        )
+        documents = f"SELECT doc_id, title, date, hash FROM documents JOIN docs ON docs.id = doc WHERE {at(when)}"
         for row in ledger.rows(documents):
             side.quads += _document_quads(*cast(tuple[str, str, str | None, str], row))
-        for row in ledger.rows(_SUPPORTS.format(when=when)):
+        for row in ledger.rows(_SUPPORTS.format(at=at(when))):
             side.quads += support_quads(row)
 
 

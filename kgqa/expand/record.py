@@ -6,7 +6,7 @@ from kgqa.expand.batches import Extracted
 from kgqa.graph.formats import FactReader
 from kgqa.graph.terms import canonical_term, relation_text
 from kgqa.ids import ENTITY
-from kgqa.ledger import FOREVER, DocumentRow, Ledger, SupportRow
+from kgqa.ledger import FOREVER, DocumentRow, Ledger, SupportRow, at
 from kgqa.types import Fact
 
 Resolve = Callable[[Iterable[tuple[str, str]]], dict[str, str]]
@@ -67,7 +67,7 @@ def apply_redirects(ledger: Ledger, resolve: Resolve) -> None:
     Which terms move follows from all alias statements together and from nothing else, so that the order in which
     documents came does not matter. An IRI that a user gave is an identity of its own and takes no part.
     """
-    born_or_died = "SELECT 1 FROM names WHERE born = :generation OR died = :generation LIMIT 1"
+    born_or_died = f"SELECT 1 FROM names WHERE {at('born')} OR {at('died')} LIMIT 1"
     if next(ledger.rows(born_or_died), None):
         statements = ((name, term) for name, term, _ in ledger.names() if term.startswith(ENTITY))
         wanted = {ledger.intern(raw): ledger.intern(canonical) for raw, canonical in resolve(statements).items()}
