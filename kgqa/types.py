@@ -132,6 +132,15 @@ class Answer:
     reason: str
     paths: tuple[tuple[Step, ...], ...] = ()
     sparql: str = ""
+    withheld: tuple[Candidate, ...] = ()
+    """What would have been said, best first, had it not been abstained from."""
+    seconds: float = 0.0
+    """What it took: a share of its batch's linking and reasoning, and its own evidence."""
+
+    @property
+    def found(self) -> tuple[Candidate, ...]:
+        """The answer set, given or withheld."""
+        return self.answers or self.withheld
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,10 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
             max_paths=cfg.answer.max_paths,
             encoder=None if cfg.encoder.kind == "auto" else cfg.encoder.kind,
             linker=linker_of(cfg, kb),
+            target_precision=cfg.answer.target_precision,
+            ambiguous_from=cfg.answer.ambiguous_from,
         )
-        summary = answer_batch(answerer, questions, out)
+        summary = answer_batch(answerer, questions, out, run_folder / "scores.jsonl")
         generation = kb.generation
     for kind in summary.kinds():
         append_metrics(run_folder, {"kind": kind, **summary.scores[kind].report()})

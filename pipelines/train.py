@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
 
+from kgqa.answer.answerer import Answerer
+from kgqa.answer.calibration import calibrate
+from kgqa.answer.linking import EntityLinker
 from kgqa.answer.questions import read_questions
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import default_embedder_kind
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
-from kgqa.reason.examples import Example, Vocabulary, example
+from kgqa.reason.examples import Vocabulary, example
+from kgqa.reason.predict import Predictor
 from kgqa.reason.training import TrainingOptions, fit
+from kgqa.types import Question
 
 from .parts import linker_of
 from .stage import stage
@@ -28,10 +34,6 @@ from .stage import stage
 )
 def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     """Link the questions' topics, train, calibrate."""
-    with KnowledgeBase.open(cfg.kb) as kb:
-        table = kb.triples()
-        train, dev = _examples(cfg, kb)
-        generation = kb.generation
     kind = cfg.encoder.kind if cfg.encoder.kind != "auto" else default_encoder()
     encoder = EncoderSettings(
         kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets, cfg.encoder.tuned_layers
@@ -39,13 +41,24 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     sizes = OmegaConf.to_container(cfg.reasoner, resolve=True)
     options = OmegaConf.to_container(cfg.trainer, resolve=True)
     resume = options.pop("resume")
+    num_dev = options.pop("dev_questions")
     _leave_out_false_alarms()
-    dev = random.Random(cfg.seed).sample(dev, min(len(dev), options.pop("dev_questions")))
-    return fit(
-        ReasonerSettings(encoder, sizes), table, train, dev, TrainingOptions(**options),
-        folder=run_folder, seed=cfg.seed, resume=Path(resume) if resume else None,
-        about={"generation": generation, "seed": cfg.seed},
-    )  # fmt: skip
+    with KnowledgeBase.open(cfg.kb) as kb:
+        linker = linker_of(cfg, kb)
+        train, dev = _questions(cfg, linker)
+        dev = random.Random(cfg.seed).sample(dev, min(len(dev), num_dev))
+        vocabulary = Vocabulary(kb.triples())
+        examples = ([example(question, vocabulary) for question in questions] for questions in (train, dev))
+        scores = fit(
+            ReasonerSettings(encoder, sizes), kb.triples(), *examples, TrainingOptions(**options),
+            folder=run_folder, seed=cfg.seed, resume=Path(resume) if resume else None,
+            about={"generation": kb.generation, "seed": cfg.seed},
+        )  # fmt: skip
+        if rank_zero_only.rank == 0:  # of several processes one is enough
+            best = run_folder / "checkpoints" / "best"
+            answerer = Answerer(kb, Predictor.load(best, kb, max_paths=0), linker)
+            scores |= calibrate(answerer.answer(dev), answerer.names_of, best)
+    return scores
 
 
 def _leave_out_false_alarms() -> None:
@@ -59,15 +72,13 @@ def default_encoder() -> str:
     return "minilm" if default_embedder_kind() == "minilm" else "transformer"
 
 
-def _examples(cfg: DictConfig, kb: KnowledgeBase) -> tuple[list[Example], list[Example]]:
+def _questions(cfg: DictConfig, linker: EntityLinker) -> tuple[list[Question], list[Question]]:
     """Training and dev questions with linked topics; dev is held out of train where no file is given."""
-    linker = linker_of(cfg, kb)
-    vocabulary = Vocabulary(kb.triples())
 
-    def read(files: str | list[str] | None) -> list[Example]:
+    def read(files: str | list[str] | None) -> list[Question]:
         paths = [] if files is None else [files] if isinstance(files, str) else files
         found = [q for path in paths for q in read_questions(Path(path), format=cfg.qa.format, strict=cfg.strict)]
-        return [example(question, vocabulary) for question in linker.link(found)]
+        return linker.link(found)
 
     train, dev = read(cfg.qa.train), read(cfg.qa.dev)
     if not dev:

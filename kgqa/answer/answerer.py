@@ -5,8 +5,11 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
+from time import perf_counter
 from typing import Protocol
 
+from kgqa.answer.ambiguity import NEARLY_EQUAL, Reading, did_you_mean, readings
+from kgqa.answer.calibration import Calibration
 from kgqa.answer.linking import open_linker
 from kgqa.graph.queries import PathBranch, path_query
 from kgqa.knowledge_base import KnowledgeBase
@@ -30,9 +33,24 @@ class Links(Protocol):
 class Answerer:
     """Answers questions over one generation of a knowledge base, which has to stay open meanwhile."""
 
-    def __init__(self, kb: KnowledgeBase, predictor: Predicts, linker: Links, *, batch_size: int = 256) -> None:
+    def __init__(
+        self,
+        kb: KnowledgeBase,
+        predictor: Predicts,
+        linker: Links,
+        *,
+        batch_size: int = 256,
+        calibration: Calibration = Calibration(),  # noqa: B008 a frozen value
+        abstain_below: float = 0.0,
+        ambiguous_from: float = NEARLY_EQUAL,
+    ) -> None:
+        """calibration: makes probabilities of confidence. abstain_below: the confidence, in [0, 1], up to which an
+        answer is withheld. ambiguous_from: the share of the likeliest entity's probability from which another one may
+        as well be meant; where they give different answers the question is given back. Above 1: never.
+        """
         self.kb = kb
         self.batch_size = batch_size
+        self.calibration, self.abstain_below, self.ambiguous_from = calibration, abstain_below, ambiguous_from
         self._predictor = predictor
         self._linker = linker
         self._table = kb.triples()
@@ -51,16 +69,27 @@ class Answerer:
         encoder: str | None = None,
         linker: Links | None = None,
         device: str = "auto",
+        target_precision: float | None = None,
+        ambiguous_from: float = NEARLY_EQUAL,
     ) -> "Answerer":
         """The reasoner of a checkpoint over a knowledge base, with the linker for its names.
 
         `max_paths`: how many of a question's answers come with their evidence; `encoder`: the kind that the checkpoint
         must have, None takes what it has; `linker`: None opens one with the
-        embedder that made the vectors, its encoder and search on `device` (auto | cpu | cuda:N). Raises ModelError
-        where the checkpoint cannot be loaded, or where that embedder is not installed.
+        embedder that made the vectors, its encoder and search on `device` (auto | cpu | cuda:N); `target_precision`:
+        share of the answers given, in (0, 1], that shall be right, as far as the dev questions tell; None abstains
+        below the threshold that training chose; `ambiguous_from`: see `Answerer`. Raises ModelError
+        where the checkpoint cannot be loaded, that precision was never reached, or that embedder is not installed.
         """
         predictor = Predictor.load(Path(checkpoint), kb, encoder=encoder, max_paths=max_paths)
-        return cls(kb, predictor, linker or open_linker(kb, device=device), batch_size=batch_size)
+        calibration = Calibration.load(Path(checkpoint))
+        threshold = predictor.settings.abstain_below
+        if target_precision is not None:
+            threshold = calibration.abstain_below(target_precision)
+        return cls(
+            kb, predictor, linker or open_linker(kb, device=device), batch_size=batch_size,
+            calibration=calibration, abstain_below=threshold, ambiguous_from=ambiguous_from,
+        )  # fmt: skip
 
     @cached_property
     def _names(self) -> dict[str, set[str]]:
@@ -81,32 +110,60 @@ class Answerer:
         """One answer a question, in order; reads `batch_size` questions ahead and keeps no more."""
         stream = iter(questions)
         while batch := list(islice(stream, self.batch_size)):
+            start = perf_counter()
             linked = self._linker.link(batch)
-            for question, found in zip(linked, self._predictor.predict(linked), strict=True):
-                yield self._answer(question, found)
+            predictions = self._predictor.predict(linked)
+            asked_back = self._ask_back(linked, predictions)
+            shared = (perf_counter() - start) / len(batch)
+            for number, (question, found) in enumerate(zip(linked, predictions, strict=True)):
+                start = perf_counter()
+                answer = self._answer(question, found, asked_back.get(number, ""))
+                yield replace(answer, seconds=shared + perf_counter() - start)
 
     def ask(self, question: str) -> Answer:
         """The answer to one question."""
         return next(self.answer([Question("1", question)]))
 
-    def _answer(self, question: Question, found: Prediction) -> Answer:
+    def _ask_back(self, questions: Sequence[Question], predictions: Sequence[Prediction]) -> dict[int, str]:
+        """By number of the question, what to ask where a topic may be one entity or another and the answer differs."""
+        tried = [
+            (number, reading)
+            for number, found in enumerate(predictions)
+            for reading in readings(questions[number], found.branches, share=self.ambiguous_from)
+        ]
+        said: dict[int, list[tuple[Reading, list[int]]]] = {}
+        found_in = self._predictor.predict([reading.question for _, reading in tried]) if tried else []
+        for (number, reading), found in zip(tried, found_in, strict=True):
+            if self._is_sure(found):
+                said.setdefault(number, []).append((reading, found.entity_index))
+        return {number: did_you_mean(answers, self.text_of) for number, answers in said.items()}
+
+    def _is_sure(self, found: Prediction) -> bool:
+        return bool(found.entity_index) and found.confidence > self.abstain_below
+
+    def _answer(self, question: Question, found: Prediction, asked_back: str) -> Answer:
         """An answer set with its proof, or an abstention that says why."""
-        if not found.entity_index:
-            known = any(topic.candidates for topic in question.topics)
-            reason = (found.reason or NOT_KNOWN) if known else NO_ENTITY
-            return Answer(question, question.topics, (), abstained=True, reason=reason)
+        candidates = tuple(self._candidates(found))
+        if asked_back or not self._is_sure(found):
+            known = question.topics and all(topic.candidates for topic in question.topics)
+            reason = asked_back or ((found.reason or NOT_KNOWN) if known else NO_ENTITY)
+            return Answer(question, question.topics, (), abstained=True, reason=reason, withheld=candidates)
         return Answer(
             question,
             question.topics,
-            tuple(self._candidate(*pair) for pair in zip(found.entity_index, found.scores, strict=True)),
+            candidates,
             abstained=False,
             reason="",
             paths=tuple(tuple(self._step(edge) for edge in path) for path in found.paths),
             sparql=path_query([self._condition(branch) for branch in found.branches]),
         )
 
-    def _candidate(self, index: int, score: float) -> Candidate:
-        return Candidate(self._table.entity_texts[index], self._table.entities[index], score)
+    def _candidates(self, found: Prediction) -> Iterator[Candidate]:
+        """The answer set with probabilities: an answer of less weight than the best is as much less to be trusted."""
+        best = max(found.scores, default=0.0)
+        confidence = [found.confidence * (score / best if best > 0 else 1.0) for score in found.scores]
+        for index, probability in zip(found.entity_index, self.calibration(confidence).tolist(), strict=True):
+            yield Candidate(self._table.entity_texts[index], self._table.entities[index], probability)
 
     def _step(self, edge: Edge) -> Step:
         head, relation, tail, inverse = edge

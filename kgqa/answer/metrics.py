@@ -75,5 +75,11 @@ def score(answer: Answer, *, names_of: NamesOf = lambda term: ()) -> Scores:
     )
 
 
+def right_answers(answer: Answer, names_of: NamesOf) -> list[bool]:
+    """Which of the answers found, given or withheld, meet the question's gold."""
+    gold = set(answer.question.answers or ())
+    return [not gold.isdisjoint(_names(candidate, names_of)) for candidate in answer.found]
+
+
 def _names(candidate: Candidate, names_of: NamesOf) -> set[str]:
     return {candidate.iri, candidate.text, *names_of(candidate.iri)}

@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kgqa.answer.metrics import Scores
 from kgqa.errors import InputError
 from kgqa.ids import name_of
 from kgqa.types import Answer, Candidate, Provenance, Step, Topic
@@ -26,6 +27,25 @@ def answer_record(answer: Answer, text_of: TextOf = name_of) -> dict[str, Any]:
         "paths": [[_step(step, text_of) for step in path] for path in answer.paths],
         "sparql": answer.sparql,
     }
+
+
+def score_record(answer: Answer, one: Scores, right: Sequence[bool]) -> dict[str, Any]:
+    """The line beside it of what the answer is worth; `right`: which of the answers found, given or withheld, are.
+
+    Without gold nothing is known of it but how sure it is and what it took.
+    """
+    record: dict[str, Any] = {
+        "id": answer.question.question_id,
+        "kind": answer.question.kind,
+        "probability": _round(answer.found[0].score) if answer.found else 0.0,
+        "withheld": [candidate.text for candidate in answer.withheld],
+        "seconds": _round(answer.seconds),
+    }
+    gold = answer.question.answers
+    if gold is not None:
+        record |= {"gold": list(gold), "right": list(right), "hits@1": one.hits_at_1, "f1": one.f1}
+        record |= {"exact_match": one.exact_match, "abstained": answer.abstained}
+    return record
 
 
 def write_answers(path: Path, answers: Iterable[Answer], *, text_of: TextOf = name_of) -> int:

@@ -25,6 +25,7 @@ class Hop(NamedTuple):
     exclude: Tensor  # [B, S] for each earlier step s (0 = the topic): how far its entities are taken out after this hop
     attention: Tensor  # [B, L] over the question's tokens
     instruction: Tensor  # [B, W]
+    clear: Tensor  # [B] weight of the relation that the wording alone asks for most, wherever it leads; no gradient
 
 
 class Reading(NamedTuple):
@@ -57,17 +58,23 @@ class RelationScorer(nn.Module):
         self.around = nn.Parameter(torch.tensor(2.0))  # weight of there being such a relation where the walk stands
         self.none = nn.Parameter(torch.zeros(()))
 
-    def forward(self, instruction: Tensor, attended: Tensor, relations: Tensor, around: Tensor) -> Tensor:
-        """`[B, W], [B, D], [R, D], [B, 2R] -> [B, 2R]`; the weight that is missing to 1 goes to "no such relation"."""
+    def forward(
+        self, instruction: Tensor, attended: Tensor, relations: Tensor, around: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """`[B, W], [B, D], [R, D], [B, 2R] -> [B, 2R]` weights; what is missing to 1 goes to "no such relation". And
+        `[B]`: how clearly the wording asks for one relation, in whichever direction, were nothing known of the place.
+        """
         keys = self.key(relations)
         scale = keys.shape[-1] ** -0.5
         score = self.wanted(instruction) @ keys.T * scale
         score = score + self.similarity * (F.normalize(attended, dim=-1) @ F.normalize(relations, dim=-1).T)
         sense = self.direction(instruction) @ keys.T * scale + self.direction_bias(instruction)
-        directed = torch.cat([score + sense, score - sense], dim=-1) + self.around * around
-        logits = torch.cat([directed, self.none.expand(len(score), 1)], dim=-1)
-        weights: Tensor = logits.softmax(dim=-1)
-        return weights[:, :-1]
+        directed = torch.cat([score + sense, score - sense], dim=-1)
+        none = self.none.expand(len(score), 1)
+        weights: Tensor = torch.cat([directed + self.around * around, none], dim=-1).softmax(dim=-1)
+        worded = torch.cat([directed, none], dim=-1).detach().softmax(dim=-1)
+        r = len(relations)
+        return weights[:, :-1], (worded[:, :r] + worded[:, r : 2 * r]).amax(dim=-1)
 
 
 class Instructions(nn.Module):
@@ -133,12 +140,13 @@ class Instructions(nn.Module):
         context, attention = self._attend(torch.cat([reading.question, now, carried.reads, here], dim=-1), reading)
         instruction = self.norm(context + self.instruction(torch.cat([context, carried.reads, here], dim=-1)))
         attended = (attention.unsqueeze(1) @ reading.words).squeeze(1)
-        weights = self.score(instruction, attended, relations, around)
+        weights, clear = self.score(instruction, attended, relations, around)
         hop = Hop(
             relations=weights,
             exclude=torch.sigmoid(self.exclude(instruction))[:, : step + 1],
             attention=attention,
             instruction=instruction,
+            clear=clear,
         )
         if self.use_memory and step + 1 < self.max_hops:
             followed = self.followed((weights[:, :r] + weights[:, r:]) @ relations)

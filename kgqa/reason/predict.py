@@ -23,6 +23,9 @@ NO_ENTITY = "no such entity"
 NO_RELATION = "no such relation"
 NOT_KNOWN = "not in the knowledge base"
 
+_CLEAR = 0.8
+"""Weight in the first hop from which a question asks for a relation of the graph; below it, for some other one."""
+
 _COUNTS = 0.5
 """A topic whose constraint is weaker than this takes no part in the program."""
 
@@ -32,7 +35,7 @@ class Prediction:
     """What the reasoner says to one question; indices are those of the graph's table."""
 
     entity_index: list[int] = field(default_factory=list)
-    """The answer set, best first; empty when the reasoner abstains."""
+    """The answer set, best first; empty where no walk leads to one."""
     scores: list[float] = field(default_factory=list)
     branches: tuple[Branch, ...] = ()
     paths: list[list[Edge]] = field(default_factory=list)
@@ -40,7 +43,7 @@ class Prediction:
     confidence: float = 0.0
     """Of the best answer before anything was decided, in [0, 1]; see `reasoner.confidence`."""
     reason: str = ""
-    """Why there is no answer."""
+    """Why there is no answer, or would be none if this one is too doubtful."""
 
 
 class _Instructed(NamedTuple):
@@ -49,7 +52,7 @@ class _Instructed(NamedTuple):
     soft: Walked
     stops: Floats  # [T, B]
     constraint: Floats  # [B], 1 for each question's strongest
-    found_none: list[Floats]  # per hop [B] weight of "no such relation"
+    clear: Floats  # [B] weight of the relation that the wording asks for first
     question: Ints  # [B]
     first_walk: Ints  # [Q + 1]
 
@@ -113,9 +116,8 @@ class Predictor:
         weights = self._answers(said.soft, said, said.stops, said.constraint)
         best, weight = heaviest(weights, len(examples))
         sure = confidence(*map(torch.from_numpy, (weight, said.stops, said.question))).tolist()
-        threshold = self.settings.abstain_below
         programs = [
-            self._program(said, q, int(best[q]), topics[q]) if sure[q] > threshold else {} for q in range(len(examples))
+            self._program(said, q, int(best[q]), topics[q]) if best[q] >= 0 else {} for q in range(len(examples))
         ]
         hard = self._run(programs, said)
         ends, counts = self._ends(programs, said)
@@ -134,6 +136,7 @@ class Predictor:
                 tuple(program.values()),
                 list(self._paths(hard, program, answers[order[: self.max_paths]].tolist())),
                 sure[q],
+                _why_not(said, q),
             )
 
     @torch.inference_mode()
@@ -150,7 +153,7 @@ class Predictor:
             soft=walker.walked,
             stops=stops.numpy(),
             constraint=constraint.numpy(),
-            found_none=[1 - hop.relations.sum(-1).numpy() for hop in hops],
+            clear=hops[0].clear.numpy(),
             question=question,
             first_walk=np.searchsorted(question, np.arange(walks.num_questions + 1)),
         )
@@ -248,9 +251,7 @@ class Predictor:
 
 
 def _why_not(said: _Instructed, q: int) -> str:
-    """No relation was wanted at a hop before the walk would end, or the graph has no such edges."""
-    for walk in range(said.first_walk[q], said.first_walk[q + 1]):
-        for t, none in enumerate(said.found_none):
-            if said.stops[t:, walk].sum() > 0.5 and none[walk] > 0.5:
-                return NO_RELATION
-    return NOT_KNOWN
+    """The wording asks for no relation that the graph has, or for one that does not lead on from here."""
+    walks = slice(said.first_walk[q], said.first_walk[q + 1])
+    counts = said.constraint[walks] >= _COUNTS
+    return NO_RELATION if said.clear[walks][counts].min() < _CLEAR else NOT_KNOWN

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.answer.answerer import Answerer
+from kgqa.answer.calibration import Calibration
 from kgqa.answer.records import answer_record
 from kgqa.graph.subgraph import TripleTable
 from kgqa.ids import ASSERTED
@@ -53,14 +54,18 @@ class ToyBase:
 
 
 class ToyLinker:
-    """Every given topic stands for the entity of its name."""
+    """Every given topic stands for the entity of its name, or, of `A/B`, for either with like probability."""
 
     def link(self, questions):
         return [self._link(question) for question in questions]
 
     def _link(self, question):
-        topics = tuple(Topic(t.text, t.span, (Candidate(t.text, E + t.text, 1.0),)) for t in question.topics)
+        topics = tuple(t if t.candidates else self._resolved(t) for t in question.topics)
         return Question(question.question_id, question.text, topics, question.answers)
+
+    def _resolved(self, topic):
+        names = topic.text.split("/")
+        return Topic(topic.text, topic.span, tuple(Candidate(topic.text, E + name, 1 / len(names)) for name in names))
 
 
 class ToyPredictor:
@@ -75,7 +80,8 @@ class ToyPredictor:
 
     def _predict(self, question):
         hops = [self._hop(word) for word in question.text.split()]
-        walks = [self._walk({self.table.entities.index(t.candidates[0].iri)}, hops) for t in question.topics]
+        starts = [{self.table.entities.index(c.iri) for c in t.candidates} for t in question.topics]
+        walks = [self._walk(start, hops) for start in starts]
         found = sorted(reduce(set.intersection, (walk[-1] for walk in walks))) if walks else []
         if not found:
             return Prediction()
@@ -169,6 +175,47 @@ def test_two_topics_must_both_hold():
 def test_abstaining_says_why_and_answers_nothing(names, reason):
     _, answer = ask(FACTS, ">taught", *names)
     assert (answer.abstained, answer.reason, answer.answers, answer.sparql) == (True, reason, (), "")
+
+
+@pytest.mark.parametrize(
+    ("topic", "program", "reason"),
+    [
+        ("Bohr/Born", ">taught", "ambiguous: did you mean Bohr or Born"),
+        ("Bohr/Born/Fermi", ">taught", "ambiguous: did you mean Bohr or Born"),  # Fermi taught nobody
+        ("Bohr/Rome", ">taught", ""),  # one reading alone has an answer
+        ("Pauli/Fermi", "<taught >born", ""),  # none has
+    ],
+)
+def test_a_name_of_two_entities_is_asked_back_about_where_it_matters(topic, program, reason):
+    _, answer = ask(FACTS, program, topic)
+    assert (answer.reason if answer.reason.startswith("ambiguous") else "") == reason
+    assert answer.abstained == bool(answer.reason)
+    assert not reason or (answer.answers, bool(answer.withheld)) == ((), True)
+
+
+def test_it_is_not_asked_back_where_that_is_not_wanted_or_both_readings_say_the_same():
+    _, answer = ask(FACTS, ">taught", "Bohr/Born", ambiguous_from=2)
+    assert {found.text for found in answer.answers} == {"Pauli", "Fermi"}
+    _, answer = ask(FACTS | {("Bohr", "born", "Rome"), ("Born", "born", "Rome")}, ">born", "Bohr/Born")
+    assert {found.text for found in answer.answers} == {"Rome"}
+
+
+def test_entities_of_one_name_are_told_apart_by_their_iris():
+    kb = ToyBase(FACTS)
+    answerer = Answerer(kb, ToyPredictor(kb.table), ToyLinker())
+    answerer.text_of = lambda term: "Niels"
+    question = Question("q", ">taught", (Topic("Bohr/Born", (0, 0)),))
+    assert next(answerer.answer([question])).reason == f"ambiguous: did you mean Niels <{E}Bohr> or Niels <{E}Born>"
+
+
+def test_what_is_too_doubtful_is_withheld_and_scores_are_calibrated():
+    halved = Calibration((0.0, 1.0), (0.0, 0.5))
+    _, answer = ask(FACTS, ">taught", "Born", calibration=halved)
+    assert [found.score for found in answer.answers] == [0.5, 0.25]  # the toy's weights are 1 and 1/2
+    _, answer = ask(FACTS, ">taught", "Born", calibration=halved, abstain_below=1.0)
+    assert (answer.abstained, answer.reason, answer.answers) == (True, "not in the knowledge base", ())
+    assert [found.score for found in answer.withheld] == [0.5, 0.25]
+    assert (answer.paths, answer.sparql) == ((), "")
 
 
 def test_answers_come_in_order_in_batches_and_evidence_is_looked_up_once():

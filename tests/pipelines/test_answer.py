@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from kgqa import Answerer, KnowledgeBase
+from kgqa.answer.calibration import FILE, Calibration
 from kgqa.expand.apply import Settings, expand
 from kgqa.expand.plan import Corpus
 from kgqa.reason import checkpoint
@@ -97,6 +98,29 @@ def test_gold_gives_scores_in_metrics_and_a_table(run, capsys):
     found = [json.loads(line) for line in metrics.read_text().splitlines()]
     assert [row.get("kind") for row in found] == ["1-hop", "all", None]
     assert found[-1]["abstained"] == 1.0
+
+
+def test_what_answers_are_worth_stands_in_the_run_s_folder(run):
+    rows = [{"question": f"Who taught {name}?", "answers": ["Born"]} for name in PEOPLE]
+    code, answers = run("\n".join(map(json.dumps, rows)))
+    assert code == 0
+    (folder,) = Path("runs").glob("*/answer-*")
+    scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in scores] == [record["id"] for record in answers]
+    last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    assert 0 <= last["ece"] <= 1
+    assert last["error@100%"] == pytest.approx(1 - sum(any(row["right"][:1]) for row in scores) / len(scores))
+
+
+def test_a_precision_that_the_dev_questions_never_reached_is_refused(base, run, capsys):
+    assert run("Who taught Pauli?\n", "answer.target_precision=0.9")[0] == 2
+    assert "precision of 0.9" in capsys.readouterr().err
+    Calibration(dev=((0.999, True), (0.998, False))).save(base / "random")
+    try:
+        code, (record,) = run("Who taught Pauli?\n", "answer.target_precision=1.0")
+        assert (code, record["abstained"]) == (0, True)  # the random reasoner is less sure
+    finally:
+        (base / "random" / FILE).unlink()
 
 
 def test_bad_lines_are_counted_or_refused(run, capsys):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kgqa import KnowledgeBase
+from kgqa.answer.calibration import Calibration
 from pipelines import answer, expand, extract, index, train
 
 PEOPLE = {
@@ -54,6 +55,7 @@ def test_documents_to_answers_and_one_document_more():
     assert index.main(["kb=kb", "embedder=hashing"]) == 0
     assert train.main(["kb=kb", "qa=files", "qa.train=questions.jsonl", "qa.dev=questions.jsonl", *SMALL]) == 0
     best = newest("train") / "checkpoints" / "best"
+    assert len(Calibration.load(best).dev) == 2 * len(PEOPLE)
     asked = [f"checkpoint={best}", "kb=kb"]
     assert answer.main([*asked, "questions=questions.jsonl", "out=out.jsonl"]) == 0
     records = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]

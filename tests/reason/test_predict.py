@@ -7,7 +7,7 @@ import torch
 
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
-from kgqa.reason.predict import NO_ENTITY, Prediction, Predictor
+from kgqa.reason.predict import NO_ENTITY, NO_RELATION, NOT_KNOWN, Prediction, Predictor
 from kgqa.types import Candidate, Question, Topic
 
 SETTINGS = ReasonerSettings(EncoderSettings(width=32, num_buckets=512), {"width": 32, "num_heads": 2, "num_slots": 4})
@@ -94,7 +94,8 @@ def test_a_question_without_a_known_topic_is_not_guessed(predictor: Predictor) -
     assert predictor.predict([unknown])[0].reason == NO_ENTITY
 
 
-def test_below_the_threshold_there_is_no_answer(toy: TripleTable) -> None:
-    strict = ReasonerSettings(SETTINGS.encoder, SETTINGS.sizes, abstain_below=1.0)
-    predictions = Predictor(strict.build(), strict, toy).predict(QUESTIONS)
-    assert all(not p.entity_index and p.reason and not p.paths for p in predictions)
+def test_every_prediction_says_why_it_would_be_withheld(predictor: Predictor) -> None:
+    for prediction in predictor.predict(QUESTIONS):
+        assert prediction.reason in (NO_ENTITY, NO_RELATION, NOT_KNOWN)
+        assert 0 <= prediction.confidence <= 1
+        assert bool(prediction.entity_index) == (prediction.confidence > 0)

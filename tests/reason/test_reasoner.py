@@ -80,8 +80,8 @@ def test_hops_follow_stop_and_leave_out(reasoner: Reasoner, toy: TripleTable, mo
 
     def run(gate: float) -> set[str]:
         hops = [
-            Hop(only[:1], torch.zeros(1, 1), torch.ones(1, 3), torch.ones(1, 32)),
-            Hop(only[1:], torch.tensor([[gate, 0.0]]), torch.ones(1, 3), torch.ones(1, 32)),
+            Hop(only[:1], torch.zeros(1, 1), torch.ones(1, 3), torch.ones(1, 32), torch.ones(1)),
+            Hop(only[1:], torch.tensor([[gate, 0.0]]), torch.ones(1, 3), torch.ones(1, 32), torch.ones(1)),
         ]
         stops = torch.tensor([[0.0], [1.0]])
 
