@@ -14,6 +14,7 @@ STAGES = {
     "index": "vectors of its entities, relations, facts and passages, for search",
     "train": "a reasoner, from questions and their answers alone",
     "answer": "a file of questions, with evidence",
+    "report": "an answer run as a page: scores, calibration, every question with its evidence; two runs compared",
     "expand": "what is new, changed or gone, in one commit (extract and index of the difference)",
     "log": "the generations of a knowledge base: when, what, how many, by which code",
     "verify": "whether it is whole, byte by byte, and what to do where it is not",
@@ -32,6 +33,7 @@ Your own documents:
   kgqa index   kb=kb/mine
   kgqa train   kb=kb/mine qa=files qa.train=train.jsonl
   kgqa answer  kb=kb/mine checkpoint=RUN/checkpoints/best questions=questions.txt out=answers.jsonl
+  kgqa report  run=runs/default/answer-TIME
   kgqa expand  corpus.path=docs/ kb=kb/mine
 
 kgqa STAGE --help lists the keys of a stage; kgqa --version prints the version.

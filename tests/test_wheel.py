@@ -62,7 +62,11 @@ def kgqa(environment, folder, *arguments):
 
 def test_it_carries_the_configuration_the_data_of_the_text_part_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for path in [*ROOT.glob("conf/**/*.yaml"), *ROOT.glob("kgqa/text/*.toml")]:
+    for path in [
+        *ROOT.glob("conf/**/*.yaml"),
+        *ROOT.glob("kgqa/text/*.toml"),
+        *ROOT.glob("kgqa/answer/report/templates/*"),
+    ]:
         name = path.relative_to(ROOT).as_posix()
         assert (name if name.startswith("kgqa/") else f"kgqa/{name}") in names
     assert "kgqa/py.typed" in names

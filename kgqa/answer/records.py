@@ -40,11 +40,12 @@ def score_record(answer: Answer, one: Scores, right: Sequence[bool]) -> dict[str
         "probability": _round(answer.found[0].score) if answer.found else 0.0,
         "withheld": [candidate.text for candidate in answer.withheld],
         "seconds": _round(answer.seconds),
+        "abstained": answer.abstained,
     }
     gold = answer.question.answers
     if gold is not None:
         record |= {"gold": list(gold), "right": list(right), "hits@1": one.hits_at_1, "f1": one.f1}
-        record |= {"exact_match": one.exact_match, "abstained": answer.abstained}
+        record |= {"exact_match": one.exact_match}
     return record
 
 

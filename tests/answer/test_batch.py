@@ -55,11 +55,11 @@ def test_what_each_answer_is_worth_is_kept_beside_it(tmp_path):
     summary = answer_batch(ToyAnswerer(), iter(QUESTIONS), tmp_path / "out.jsonl", tmp_path / "scores.jsonl")
     first, _, third, fourth, last = map(json.loads, (tmp_path / "scores.jsonl").read_text().splitlines())
     assert first == {
-        "id": "1", "kind": "1-hop", "probability": 0.75, "withheld": [], "seconds": 0.0, "gold": ["a"],
-        "right": [True], "hits@1": 1.0, "f1": 1.0, "exact_match": 1.0, "abstained": False,
+        "id": "1", "kind": "1-hop", "probability": 0.75, "withheld": [], "seconds": 0.0, "abstained": False,
+        "gold": ["a"], "right": [True], "hits@1": 1.0, "f1": 1.0, "exact_match": 1.0,
     }  # fmt: skip
     assert (third["right"], fourth["right"], fourth["withheld"]) == ([False], [False], ["a"])
-    assert set(last) == {"id", "kind", "probability", "withheld", "seconds"}
+    assert set(last) == {"id", "kind", "probability", "withheld", "seconds", "abstained"}
     # Four questions with gold, each said to be right with 0.75; two are.
     assert summary.metrics()["error@100%"] == 0.5
     assert summary.metrics()["ece"] == pytest.approx(0.5)  # four bins of one: 0.25 twice, 0.75 twice

@@ -1,0 +1,70 @@
+"""One question as the page shows it: what was said, and the facts that lead there, each named once and by a number."""
+
+from dataclasses import dataclass
+
+from kgqa.answer.report.picture import Picture, draw, walked
+from kgqa.answer.report.run import Record, Scored
+
+_MOST_FACTS, _MOST_ANSWERS = 10, 10
+"""Of one question; what is beyond is counted."""
+
+Triple = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer, with the numbers of the facts that lead to it."""
+
+    text: str
+    probability: float
+    right: bool | None
+    """None where gold is not known."""
+    facts: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A question, its answers and its evidence."""
+
+    scored: Scored
+    record: Record
+    said: list[Said]
+    facts: dict[int, Record]
+    """Steps of paths by the number that they are cited by, from 1."""
+    num_more: int
+    """Facts beyond those."""
+    picture: Picture | None
+
+    @property
+    def status(self) -> str:
+        """right, wrong, abstained (rightly, or gold not known), missed (abstained wrongly), answered (not known)."""
+        known, right = self.scored.right is not None, self.scored.right
+        if self.scored.abstained:
+            return "missed" if known and not right else "abstained"
+        return ("right" if right else "wrong") if known else "answered"
+
+
+def shown(scored: Scored, record: Record) -> Shown:
+    """A question with its first answers, and as many of their paths as make up `_MOST_FACTS` facts."""
+    numbers: dict[Triple, int] = {}
+    paths = []
+    for path in record["paths"]:
+        more = dict.fromkeys(_triple(step) for step in path if _triple(step) not in numbers)
+        if path and len(numbers) + len(more) <= _MOST_FACTS:
+            numbers |= {triple: number for number, triple in enumerate(more, start=len(numbers) + 1)}
+            paths.append(path)
+    leads: dict[str, set[int]] = {}
+    for path in paths:
+        leads.setdefault(walked(path[-1])[1], set()).update(numbers[_triple(step)] for step in path)
+    right = dict(enumerate(scored.answers_right))
+    said = [
+        Said(found["text"], found["score"], right.get(rank), sorted(leads.get(found["iri"], ())))
+        for rank, found in enumerate(record["answers"][:_MOST_ANSWERS])
+    ]
+    facts = {numbers[_triple(step)]: step for path in paths for step in path}
+    num_all = len({_triple(step) for path in record["paths"] for step in path})
+    return Shown(scored, record, said, facts, num_all - len(facts), draw(paths, numbers) if paths else None)
+
+
+def _triple(step: Record) -> Triple:
+    return step["head"], step["relation"], step["tail"]

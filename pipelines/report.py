@@ -1,0 +1,40 @@
+"""A finished answer run as one HTML page that can be opened and sent as it is: scores with their intervals, how far
+its probabilities hold, and every question with its answers and evidence; beside another run over the same questions if
+one is given, with a paired test of the difference.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from kgqa.answer.report.page import write_report
+from kgqa.answer.report.run import Run
+
+from .stage import stage
+
+
+@stage(
+    "report",
+    needs={"run": "the folder of an answer run, runs/<name>/answer-<time>"},
+    example="kgqa report run=runs/default/answer-X\nkgqa report run=runs/new/answer-X compare=runs/old/answer-Y",
+)
+def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
+    """Read, draw, write."""
+    run = Run.read(Path(cfg.run))
+    other = Run.read(Path(cfg.compare)) if cfg.compare else None
+    out = Path(cfg.out) if cfg.out else run.folder / "report.html"
+    size = write_report(
+        run,
+        out,
+        other=other,
+        most=cfg.report.questions,
+        listed=cfg.report.listed,
+        most_bytes=cfg.report.max_bytes,
+    )
+    return {"out": str(out), "num_questions": len(run.scored), "bytes": size}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
