@@ -14,7 +14,7 @@ from kgqa.cli import STAGES, ConsoleHandler, main
 def test_help_names_every_stage(capsys):
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"kgqa {name}" in shown for name in STAGES)
+    assert all(f"\n  {name} " in shown for name in STAGES)
 
 
 def test_without_arguments_it_shows_help_and_refuses(capsys):

@@ -84,7 +84,7 @@ class MemoryMachine(RuleBasedStateMachine):
         removed = data.draw(st.lists(st.sampled_from(alive), unique=True, max_size=8)) if alive else []
         left = {i: v for i, v in self.oracle.items() if i not in removed}
         free = sorted(set(range(40)) - set(left))
-        added = data.draw(st.lists(st.sampled_from(free), unique=True, max_size=12))
+        added = data.draw(st.lists(st.sampled_from(free), unique=True, max_size=12)) if free else []
         vectors = unit(len(added), seed=data.draw(st.integers(0, 1000)))
         refs = add(self.directory, self.refs, self.number + 1, added, vectors, removed, options=self.options)
         return refs, left | dict(zip(added, vectors, strict=True))
