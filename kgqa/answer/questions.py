@@ -1,28 +1,36 @@
-"""Read questions: JSON lines, plain lines, and the files of MetaQA and PathQuestion as their owners publish them.
+"""Read questions: JSON lines, tables, plain lines, and MetaQA's and PathQuestion's files as their owners publish them.
 
-Files may be gzipped. They are read as bytes and split at line feeds alone, because names in MetaQA hold other
-characters that Python takes for the end of a line. A line that cannot be used is skipped and counted, never half read.
+Files may be gzipped. A line that cannot be used is skipped and counted by its kind, never half read.
 """
 
-import gzip
 import json
 import logging
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec, TypeVar
 
+from kgqa.answer.lines import (
+    MALFORMED,
+    NO_QUESTION,
+    TOO_LONG,
+    WRONG_TYPE,
+    BadLine,
+    Skips,
+    count_lines,
+    decode,
+    read_lines,
+)
+from kgqa.answer.tables import Record, count_rows, first_line, header_of, read_csv, read_parquet
 from kgqa.errors import InputError
-from kgqa.text.reader import Skipped
 from kgqa.types import Candidate, Question, Topic
 
 LOG = logging.getLogger(__name__)
 
-FORMATS = ("auto", "jsonl", "lines", "metaqa", "pathquestion")
+P = ParamSpec("P")
+T = TypeVar("T")
 
-MAX_LINE = 1 << 20
-"""Bytes; a longer line is not read."""
+FORMATS = ("auto", "jsonl", "csv", "tsv", "parquet", "lines", "metaqa", "pathquestion")
 
 MAX_QUESTION = 10_000
 """Characters; a longer text is no question, and what it costs to answer grows with the names in it."""
@@ -33,38 +41,48 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def read_questions(
-    path: Path, *, format: str = "auto", strict: bool = False, skipped: list[Skipped] | None = None
+    path: Path, *, format: str = "auto", strict: bool = False, skips: Skips | None = None
 ) -> Iterator[Question]:
-    """The questions of a file, in its order; with format "auto" its first line tells which format it is in.
+    """The questions of a file, in its order. With format "auto" its name tells a table, else its first line the format.
 
-    Lines that cannot be used are appended to `skipped` and logged once at the end; `strict` refuses the first instead.
+    Lines that cannot be used are counted in `skips` and logged once at the end; `strict` refuses the first instead.
     Errors: InputError where the file cannot be read, is damaged, or holds no question at all.
     """
+    skips = Skips() if skips is None else skips
+    num_read = 0
+    for number, found in _read(path, known_format(path, format)):
+        if isinstance(found, Question) and len(found.text) > MAX_QUESTION:
+            length = f"{len(found.text):,} characters; a question has at most {MAX_QUESTION:,}"
+            found = BadLine(TOO_LONG, length)
+        if isinstance(found, Question):
+            num_read += 1
+            yield found
+        elif strict:
+            raise InputError(f"{path}:{number}: {found}; mend the line, or skip it with strict=false")
+        else:
+            skips.add(f"{path}:{number}", found)
+    if num_read == 0:
+        raise InputError(f"{path} holds no question" + (f": {skips}" if len(skips) else "; it is empty"))
+    if len(skips):
+        LOG.warning("read %d questions, skipped %d lines: %s", num_read, len(skips), skips)
+
+
+def known_format(path: Path, format: str) -> str:
+    """The format that is meant; "auto" stays where the first good line has to tell."""
     if format not in FORMATS:
         raise InputError(f"no question format {format!r}; there are {', '.join(FORMATS)}")
-    problems: list[Skipped] = [] if skipped is None else skipped
-    num_read = 0
-    parse: Parser | None = None if format == "auto" else _PARSERS[format]
-    for number, raw in _lines(path):
-        try:
-            line = _decode(raw, first=number == 1)
-            if not line.strip():
-                continue
-            parse = parse or _PARSERS[detect_format(line)]
-            question = parse(line, f"{_stem(path)}-{number:06d}", _stem(path))
-            if len(question.text) > MAX_QUESTION:
-                raise ValueError(f"{len(question.text):,} characters; a question has at most {MAX_QUESTION:,}")
-        except ValueError as error:
-            problem = Skipped(f"{path}:{number}", str(error))
-            if strict:
-                raise InputError(
-                    f"{problem.path}: {problem.reason}; mend the line, or skip it with strict=false"
-                ) from None
-            problems.append(problem)
-            continue
-        num_read += 1
-        yield question
-    _conclude(path, num_read, problems)
+    suffix = Path(path.name.removesuffix(".gz")).suffix.removeprefix(".").lower()
+    if format != "auto" or suffix not in ("csv", "tsv", "parquet"):
+        return format
+    if suffix == "tsv" and (line := first_line(path)[1]) and header_of(line, suffix) is None:
+        told = detect_format(line)  # data sets of other formats also go by this name
+        return told if told in ("metaqa", "pathquestion") else suffix
+    return suffix
+
+
+def count_questions(path: Path, format: str = "auto") -> int:
+    """At most how many questions a file holds, at the speed of reading it."""
+    return count_rows(path) if known_format(path, format) == "parquet" else count_lines(path)
 
 
 def detect_format(line: str) -> str:
@@ -77,91 +95,92 @@ def detect_format(line: str) -> str:
     return "metaqa" if len(fields) == 2 and _BRACKETS.search(fields[0]) else "lines"
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, gzipped or not, with their numbers from 1; InputError where it cannot be read."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give one file of questions")
-    try:
-        with path.open("rb") as plain:
-            zipped = plain.read(2) == b"\x1f\x8b"
-            plain.seek(0)
-            with gzip.open(plain) if zipped else plain as file:
-                yield from enumerate(file, start=1)
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} does not exist; give a file of questions (JSONL, plain lines, MetaQA, PathQuestion)"
-        ) from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot read {path}: {error}; unpack it and look, or restore it from a copy") from error
+def _read(path: Path, format: str) -> Iterator[tuple[int, Question | BadLine]]:
+    """Each line or row of a file, by its number, as a question or with what is wrong with it."""
+    if format in ("csv", "tsv", "parquet"):
+        rows = read_parquet(path) if format == "parquet" else read_csv(path, format)
+        for number, row in rows:
+            yield number, row if isinstance(row, BadLine) else _tried(question_of, row, _id(path, number))
+        return
+    parse: Parser | None = None if format == "auto" else _PARSERS[format]
+    for number, raw in read_lines(path):
+        line = _tried(decode, raw, first=number == 1)
+        if isinstance(line, BadLine):
+            yield number, line
+        elif line.strip():
+            parse = parse or _PARSERS[detect_format(line)]
+            yield number, _tried(parse, line, _id(path, number), _stem(path))
 
 
-def _decode(raw: bytes, *, first: bool) -> str:
-    """The text of a line without its line feed; ValueError says why it is none."""
-    if len(raw) > MAX_LINE:
-        raise ValueError(f"{len(raw):,} bytes long; a line has at most {MAX_LINE:,}")
-    if b"\0" in raw:
-        raise ValueError("binary, or not UTF-8 (it holds zero bytes)")
+def _tried(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T | BadLine:
     try:
-        return raw.removesuffix(b"\n").decode("utf-8-sig" if first else "utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 (byte {error.start + 1} is 0x{raw[error.start]:02x})") from None
+        return function(*args, **options)
+    except BadLine as problem:
+        return problem
 
 
 def _stem(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def _conclude(path: Path, num_read: int, problems: list[Skipped]) -> None:
-    """Say once what was skipped; a file without any question is an error."""
-    shown = "; ".join(f"{problem.path}: {problem.reason}" for problem in problems[:5])
-    more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-    if num_read == 0:
-        raise InputError(f"{path} holds no question" + (f": {shown}{more}" if problems else "; it is empty"))
-    if problems:
-        LOG.warning("read %d questions, skipped %d lines: %s%s", num_read, len(problems), shown, more)
+def _id(path: Path, number: int) -> str:
+    """What a question is called where its line does not say."""
+    return f"{_stem(path)}-{number:06d}"
 
 
 def _from_json(line: str, question_id: str, stem: str) -> Question:
     try:
         record = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise BadLine(MALFORMED, f"not JSON ({error})") from None
     if not isinstance(record, dict):
-        raise ValueError(f"not an object with a field 'question' but {type(record).__name__}")
+        raise BadLine(MALFORMED, f"not an object with a field 'question' but {type(record).__name__}")
+    return question_of(record, question_id)
+
+
+def question_of(record: Record, question_id: str) -> Question:
+    """The question of a record with the fields of a JSON line (data/README.md); BadLine says what is wrong with it."""
     text = _text(record, "question")
     if not text.strip():
-        raise ValueError("the field 'question' is empty")
-    gold = record.get("answers")
+        raise BadLine(NO_QUESTION, "the field 'question' is empty")
+    gold, given_id = record.get("answers"), record.get("id")
     if gold is not None and not (isinstance(gold, list) and all(isinstance(answer, str) for answer in gold)):
-        raise ValueError("the field 'answers' is not a list of texts")
+        raise BadLine(WRONG_TYPE, "the field 'answers' is not a list of texts")
     return Question(
-        question_id=str(record.get("id") or question_id),
+        question_id=question_id if given_id in (None, "") else _readable(str(given_id)),
         text=text,
         topics=tuple(_topics(record, text)),
-        answers=None if gold is None else tuple(gold),
-        kind=_text(record, "kind") if "kind" in record else "",
+        answers=None if gold is None else tuple(map(_readable, gold)),
+        kind="" if record.get("kind") is None else _text(record, "kind"),
     )
 
 
-def _text(record: dict[str, Any], field: str) -> str:
+def _text(record: Record, field: str) -> str:
     value = record.get(field)
+    if value is None:
+        raise BadLine(NO_QUESTION, f"the field {field!r} is missing")
     if not isinstance(value, str):
-        raise ValueError(f"the field {field!r} is {'missing' if value is None else 'not a text'}")
-    return _SURROGATE.sub("\ufffd", value)
+        raise BadLine(WRONG_TYPE, f"the field {field!r} is not a text")
+    return _readable(value)
 
 
-def _topics(record: dict[str, Any], text: str) -> Iterator[Topic]:
+def _readable(text: str) -> str:
+    """Without halves of characters, which JSON can hold and no file can."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _topics(record: Record, text: str) -> Iterator[Topic]:
     """Given topics: texts, or objects with `text` and, where the entity itself is known, its `iri`."""
     given = record.get("topics") or []
     if not isinstance(given, list):
-        raise ValueError("the field 'topics' is not a list")
+        raise BadLine(WRONG_TYPE, "the field 'topics' is not a list")
     for topic in given:
         fields = {"text": topic} if isinstance(topic, str) else topic
         if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
-            raise ValueError("a topic is neither a text nor an object with a field 'text'")
-        iri = fields.get("iri")
-        known = (Candidate(fields["text"], iri, 1.0),) if isinstance(iri, str) else ()
-        yield Topic(fields["text"], _span(text, fields["text"]), known)
+            raise BadLine(WRONG_TYPE, "a topic is neither a text nor an object with a field 'text'")
+        name, iri = _readable(fields["text"]), fields.get("iri")
+        known = (Candidate(name, _readable(iri), 1.0),) if isinstance(iri, str) else ()
+        yield Topic(name, _span(text, name), known)
 
 
 def _span(text: str, part: str) -> tuple[int, int]:
@@ -179,7 +198,7 @@ def _from_metaqa(line: str, question_id: str, stem: str) -> Question:
     asked, tab, gold = line.removesuffix("\r").partition("\t")
     found = list(_BRACKETS.finditer(asked))
     if len(found) != 1:
-        raise ValueError(f"{len(found)} [topics] where MetaQA has exactly one")
+        raise BadLine(MALFORMED, f"{len(found)} [topics] where MetaQA has exactly one")
     start, topic = found[0].start(), found[0].group(1)
     text = asked[:start] + topic + asked[found[0].end() :]
     hops = re.search(r"\dhop", stem)
@@ -197,7 +216,7 @@ def _from_pathquestion(line: str, question_id: str, stem: str) -> Question:
     fields = line.removesuffix("\r").split("\t")
     found = _PATH_ANSWERS.fullmatch(fields[1]) if len(fields) == 3 else None
     if found is None:
-        raise ValueError("not `question<tab>answer(all/answers/)<tab>path`")
+        raise BadLine(MALFORMED, "not `question<tab>answer(all/answers/)<tab>path`")
     path = fields[2].split("#<end>#")[0].split("#")
     gold = tuple(answer for answer in found["all"].split("/") if answer)
     return Question(
@@ -206,7 +225,7 @@ def _from_pathquestion(line: str, question_id: str, stem: str) -> Question:
 
 
 Parser = Callable[[str, str, str], Question]
-"""A line, the id it gets where it brings none, and the file's name without suffixes; ValueError says what is wrong."""
+"""A line, the id it gets where it brings none, and the file's name without suffixes; BadLine says what is wrong."""
 
 _PARSERS: dict[str, Parser] = {
     "jsonl": _from_json,

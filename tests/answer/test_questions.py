@@ -2,15 +2,16 @@
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgqa.answer.questions import MAX_LINE, MAX_QUESTION, detect_format, read_questions
+from kgqa.answer.lines import MAX_LINE, Skips
+from kgqa.answer.questions import MAX_QUESTION, count_questions, detect_format, read_questions
 from kgqa.errors import InputError
-from kgqa.text.reader import Skipped
 from kgqa.types import Candidate, Question, Topic
 
 METAQA = "what films did [Tom Cullen] act in\tWeekend|The Heat\n"
@@ -92,31 +93,77 @@ def test_gzip_reads_the_same_whatever_the_name(tmp_path):
 
 
 BAD_LINES = {
-    "not JSON": b'{"question": ',
-    "not an object": b"[1]",
-    "is missing": b'{"id": "x"}',
-    "not a text": b'{"question": 7}',
-    "is empty": b'{"question": "  "}',
-    "not a list of texts": b'{"question": "a", "answers": "b"}',
-    "'topics' is not a list": b'{"question": "a", "topics": "b"}',
-    "neither a text": b'{"question": "a", "topics": [3]}',
-    "not UTF-8": b'{"question": "caf\xe9"}',
-    "zero bytes": b'{"question": "a\0"}',
-    "characters; a question has": b'{"question": "' + b"a" * (MAX_QUESTION + 1) + b'"}',
-    "bytes long": b'{"question": "' + b"a" * MAX_LINE + b'"}',
+    "not JSON": (b'{"question": ', "malformed"),
+    "not an object": (b"[1]", "malformed"),
+    "Exceeds the limit": (b'{"question": "a", "id": ' + b"9" * 5000 + b"}", "malformed"),
+    "is missing": (b'{"id": "x"}', "no question"),
+    "not a text": (b'{"question": 7}', "wrong type"),
+    "is empty": (b'{"question": "  "}', "no question"),
+    "not a list of texts": (b'{"question": "a", "answers": "b"}', "wrong type"),
+    "'topics' is not a list": (b'{"question": "a", "topics": "b"}', "wrong type"),
+    "neither a text": (b'{"question": "a", "topics": [3]}', "wrong type"),
+    "not UTF-8": (b'{"question": "caf\xe9"}', "not UTF-8"),
+    "zero bytes": (b'{"question": "a\0"}', "not UTF-8"),
+    "characters; a question has": (b'{"question": "' + b"a" * (MAX_QUESTION + 1) + b'"}', "too long"),
+    "bytes long": (b'{"question": "' + b"a" * MAX_LINE + b'"}', "too long"),
 }
 
 
 @pytest.mark.parametrize("reason", BAD_LINES)
 def test_a_bad_line_is_skipped_by_number_or_refused(tmp_path, reason):
+    bad, kind = BAD_LINES[reason]
     good = b'{"question": "fine"}\n'
-    path = write(tmp_path, good + BAD_LINES[reason] + b"\n" + good, "q.jsonl")
-    skipped: list[Skipped] = []
-    assert len(list(read_questions(path, format="jsonl", skipped=skipped))) == 2
-    assert [problem.path for problem in skipped] == [f"{path}:2"]
-    assert reason in skipped[0].reason
+    path = write(tmp_path, good + bad + b"\n" + good, "q.jsonl")
+    skips = Skips()
+    assert len(list(read_questions(path, format="jsonl", skips=skips))) == 2
+    assert skips.counts == {kind: 1}
+    (first,) = skips.first
+    assert first.startswith(f"{path}:2: ")
+    assert reason in first
     with pytest.raises(InputError, match=r"q\.jsonl:2.*strict=false"):
         list(read_questions(path, format="jsonl", strict=True))
+
+
+def test_every_skip_is_written_down_and_the_log_names_the_first(tmp_path, caplog):
+    path = write(tmp_path, "fine\n" + "\0\n" * 7)
+    list(read_questions(path, skips=Skips(tmp_path / "skipped.jsonl")))
+    rows = [json.loads(line) for line in (tmp_path / "skipped.jsonl").read_text().splitlines()]
+    assert [row["place"] for row in rows] == [f"{path}:{number}" for number in range(2, 9)]
+    assert {row["kind"] for row in rows} == {"not UTF-8"}
+    assert "read 1 questions, skipped 7 lines" in caplog.text
+    assert f"{path}:6" in caplog.text
+    assert "and 2 more (all of them in" in caplog.text
+
+
+def test_a_line_without_end_is_read_in_bounded_memory(tmp_path):
+    path = write(tmp_path, gzip.compress(b"a" * (64 * MAX_LINE) + b"\nfine\n"))
+    tracemalloc.start()
+    assert [question.text for question in read_questions(path)] == ["fine"]
+    assert tracemalloc.get_traced_memory()[1] < 8 * MAX_LINE
+    tracemalloc.stop()
+
+
+def test_halves_of_characters_are_replaced_wherever_they_stand(tmp_path):
+    record = {
+        "id": "\ud800",
+        "question": "\udfff?",
+        "topics": [{"text": "\ud800", "iri": "urn:\ud800"}],
+        "kind": "\ud800",
+    }
+    (question,) = read_questions(write(tmp_path, json.dumps(record)))
+    repr(question).encode()
+
+
+def test_utf_16_is_named(tmp_path):
+    with pytest.raises(InputError, match="UTF-16; save the file as UTF-8"):
+        list(read_questions(write(tmp_path, "Wer ist das?\n".encode("utf-16"))))
+
+
+@pytest.mark.parametrize("name", ["q.txt", "q.jsonl.gz"])
+def test_counting_is_an_upper_bound(tmp_path, name):
+    data = b"a\n\nb\n\xff\n"
+    path = write(tmp_path, gzip.compress(data) if name.endswith("gz") else data, name)
+    assert count_questions(path) == 4
 
 
 @pytest.mark.parametrize(("line", "reason"), [("no topic\ta\n", "0 .topics."), ("[a] and [b]\tc\n", "2 .topics.")])
@@ -138,8 +185,8 @@ def test_missing_folder_damaged_and_unknown_format_say_what_to_do(tmp_path):
         list(read_questions(tmp_path))
     with pytest.raises(InputError, match="cannot read"):
         list(read_questions(write(tmp_path, gzip.compress(b"x\n" * 1000)[:-9], "cut.gz")))
-    with pytest.raises(InputError, match="no question format 'csv'"):
-        list(read_questions(tmp_path / "q", format="csv"))
+    with pytest.raises(InputError, match="no question format 'xls'"):
+        list(read_questions(tmp_path / "q", format="xls"))
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0")), max_size=5))
