@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kgqa.answer.explain import explain
 from kgqa.answer.metrics import Scores
 from kgqa.errors import InputError
 from kgqa.ids import name_of
@@ -16,7 +17,7 @@ TextOf = Callable[[str], str]
 
 
 def answer_record(answer: Answer, text_of: TextOf = name_of) -> dict[str, Any]:
-    """The line of one answer; `id question topics answers abstained reason paths sparql` keep their names."""
+    """The line of one answer; its fields keep their names (data/README.md)."""
     return {
         "id": answer.question.question_id,
         "question": answer.question.text,
@@ -26,6 +27,7 @@ def answer_record(answer: Answer, text_of: TextOf = name_of) -> dict[str, Any]:
         "reason": answer.reason,
         "paths": [[_step(step, text_of) for step in path] for path in answer.paths],
         "sparql": answer.sparql,
+        "explanations": [explain(path, text_of) for path in answer.paths],
     }
 
 

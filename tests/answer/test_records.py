@@ -23,13 +23,15 @@ def answer(number: int = 0) -> Answer:
 
 def test_fields_and_their_order_are_stable():
     record = answer_record(answer())
-    assert list(record) == ["id", "question", "topics", "answers", "abstained", "reason", "paths", "sparql"]
+    fields = ["id", "question", "topics", "answers", "abstained", "reason", "paths", "sparql", "explanations"]
+    assert list(record) == fields
     assert record["topics"] == [
         {"text": "Ada", "iri": ADA.iri, "score": 0.333333},
         {"text": "Nobody", "iri": "", "score": 0.0},
     ]
     (step,) = record["paths"][0]
     assert {"head", "relation", "tail", "doc_id", "sentence", "start", "end", "confidence", "extractor"} <= set(step)
+    assert record["explanations"] == ['Ada was born in "1815".']
     assert (step["relation_text"], step["start"], step["end"], step["inverse"]) == ("born in", 3, 16, True)
 
 
