@@ -23,3 +23,7 @@ class LockedError(StoreError):
 
 class ModelError(KgqaError):
     """A checkpoint or model does not fit the configuration or the knowledge base."""
+
+
+class EngineError(KgqaError):
+    """A worker of an engine died, or cannot be reached."""
