@@ -45,6 +45,9 @@ def _pad(rows: Sequence[Tensor], ranks: Sequence[Tensor]) -> TokenStates:
     return TokenStates(states, mask, topic_rank)
 
 
+_AT_ONCE = 64
+"""Texts of one length that go through the frozen layers at once."""
+
 _TOGETHER = 12
 """Texts of a like length that go through trained layers at once: padding is then little of the work."""
 
@@ -80,12 +83,12 @@ class PretrainedTokens(nn.Module):
         self._known: dict[str, tuple[Tensor, Tensor]] = {}
 
     def forward(self, texts: Sequence[str]) -> TokenStates:
-        unknown = sorted({text for text in texts if text not in self._known}, key=len)
+        unknown = sorted({text for text in texts if text not in self._known})
         if len(self._known) + len(unknown) > self.limit:
             self._known.clear()
-            unknown = sorted(set(texts), key=len)
-        for start in range(0, len(unknown), 64):
-            self._encode(unknown[start : start + 64])
+            unknown = sorted(set(texts))
+        if unknown:
+            self._encode(unknown)
         known = [self._known[text] for text in texts]
         ranks = [ranks for _, ranks in known]
         rows = [states.float() for states, _ in known]
@@ -109,13 +112,20 @@ class PretrainedTokens(nn.Module):
 
     @torch.no_grad()
     def _encode(self, texts: list[str]) -> None:
-        tokens = self.tokenizer(texts, padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt")
-        states = self._model[0](**tokens).last_hidden_state
-        is_topic = tokens["input_ids"] == self.tokenizer.mask_token_id
-        ranks = is_topic.cumsum(-1) * is_topic
-        for row, text in enumerate(texts):
-            length = int(tokens["attention_mask"][row].sum())
-            self._known[text] = states[row, :length].half(), ranks[row, :length]
+        """Texts of one length go through the model together, without padding: it costs least, and what is remembered of
+        a text is the same to the last bit whichever others came with it."""
+        tokens = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
+        by_length: dict[int, list[int]] = {}
+        for row, one in enumerate(tokens):
+            by_length.setdefault(len(one), []).append(row)
+        for rows in by_length.values():
+            for start in range(0, len(rows), _AT_ONCE):
+                part = rows[start : start + _AT_ONCE]
+                ids = torch.tensor([tokens[row] for row in part])
+                states = self._model[0](input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.half()
+                is_topic = ids == self.tokenizer.mask_token_id
+                ranks = is_topic.cumsum(-1) * is_topic
+                self._known.update((texts[row], (states[n], ranks[n])) for n, row in enumerate(part))
 
 
 def _cut(model: Any, num_layers: int, name: str) -> nn.ModuleList:

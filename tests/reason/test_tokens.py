@@ -51,6 +51,16 @@ def test_other_texts_of_a_batch_change_nothing(folder: Path) -> None:
     torch.testing.assert_close(together.states[0, :length], alone.states[0])
 
 
+def test_what_is_remembered_of_a_text_is_the_same_to_the_last_bit_whatever_came_with_it(folder: Path) -> None:
+    """So that a batch is answered alike by a process that has seen others before it, and by one that has not."""
+    many = [" ".join(WORDS[5 + (n + k) % 5] for k in range(1 + n % 9)) for n in range(90)]
+    together, alone = encoder(folder, 0), encoder(folder, 0)
+    together(many)
+    for text in many:
+        alone([text])
+        assert torch.equal(together._known[text][0], alone._known[text][0])
+
+
 def test_the_last_layers_learn_and_the_rest_is_not_written(folder: Path, tmp_path: Path) -> None:
     settings = ReasonerSettings(
         EncoderSettings("hf", str(folder), tuned_layers=1), {"width": 16, "num_heads": 2, "num_slots": 3}
