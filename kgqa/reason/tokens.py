@@ -7,6 +7,7 @@ equal wordings are encoded once.
 import re
 import zlib
 from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -45,8 +46,8 @@ def _pad(rows: Sequence[Tensor], ranks: Sequence[Tensor]) -> TokenStates:
     return TokenStates(states, mask, topic_rank)
 
 
-_AT_ONCE = 64
-"""Texts of one length that go through the frozen layers at once."""
+_AT_ONCE = 4
+"""Texts that go through the frozen layers at once: more are hardly cheaper, and a single one is filled up."""
 
 _TOGETHER = 12
 """Texts of a like length that go through trained layers at once: padding is then little of the work."""
@@ -112,8 +113,8 @@ class PretrainedTokens(nn.Module):
 
     @torch.no_grad()
     def _encode(self, texts: list[str]) -> None:
-        """Texts of one length go through the model together, without padding: it costs least, and what is remembered of
-        a text is the same to the last bit whichever others came with it."""
+        """Texts of one length go through the model together, always `_AT_ONCE` of them and without padding: what is
+        remembered of a text is then the same to the last bit whichever others came with it."""
         tokens = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
         by_length: dict[int, list[int]] = {}
         for row, one in enumerate(tokens):
@@ -121,11 +122,11 @@ class PretrainedTokens(nn.Module):
         for rows in by_length.values():
             for start in range(0, len(rows), _AT_ONCE):
                 part = rows[start : start + _AT_ONCE]
-                ids = torch.tensor([tokens[row] for row in part])
+                ids = torch.tensor([tokens[row] for row in islice(cycle(part), _AT_ONCE)])
                 states = self._model[0](input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.half()
                 is_topic = ids == self.tokenizer.mask_token_id
                 ranks = is_topic.cumsum(-1) * is_topic
-                self._known.update((texts[row], (states[n], ranks[n])) for n, row in enumerate(part))
+                self._known.update((texts[row], (states[n].clone(), ranks[n])) for n, row in enumerate(part))
 
 
 def _cut(model: Any, num_layers: int, name: str) -> nn.ModuleList:

@@ -54,7 +54,13 @@ def test_other_texts_of_a_batch_change_nothing(folder: Path) -> None:
 def test_what_is_remembered_of_a_text_is_the_same_to_the_last_bit_whatever_came_with_it(folder: Path) -> None:
     """So that a batch is answered alike by a process that has seen others before it, and by one that has not."""
     many = [" ".join(WORDS[5 + (n + k) % 5] for k in range(1 + n % 9)) for n in range(90)]
-    together, alone = encoder(folder, 0), encoder(folder, 0)
+    tokenizer = transformers.BertTokenizer(str(folder / "vocab.txt"))
+    torch.manual_seed(0)
+    config = transformers.BertConfig(  # as wide as models are, so that padding shows in the last bits
+        vocab_size=len(WORDS), hidden_size=384, num_hidden_layers=2, num_attention_heads=12, intermediate_size=384
+    )
+    model = transformers.BertModel(config).eval()
+    together, alone = (PretrainedTokens(tokenizer, model, name="wide") for _ in range(2))
     together(many)
     for text in many:
         alone([text])
