@@ -1,13 +1,23 @@
 """The command `kgqa`: the pipelines under one name, from any folder, and what they say to a terminal."""
 
 import importlib
+import json
 import logging
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import metadata, util
 
-OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: done; unforeseen error (with its traceback); refused with a message for the user; Ctrl-C."""
+OK, FAILED, REFUSED, SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130
+
+EXIT_CODES = {
+    OK: "done",
+    FAILED: "an error that nobody foresaw; its traceback is in the log",
+    REFUSED: "refused, with a message that says what to mend; nothing is half done, start it again",
+    SKIPPED: "done, but some lines or files of the input could not be used (num_skipped); strict=true refuses them",
+    INTERRUPTED: "interrupted (Ctrl-C); what was committed stays",
+}
 
 STAGES = {
     "extract": "documents or known facts into a knowledge base",
@@ -21,6 +31,8 @@ STAGES = {
     "rollback": "back to an older generation, by a new one that says the same",
     "compact": "everything rewritten without what is dead; the one step that costs what it holds",
 }
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 HELP = """kgqa: knowledge-graph question answering with proof
 
@@ -38,7 +50,10 @@ Your own documents:
 
 kgqa STAGE --help lists the keys of a stage; kgqa --version prints the version.
 Every run leaves its configuration, log, metrics and manifest under runs/<name>/<stage>-<time>/.
-Several runs in one go: kgqa train -m kb=kb/mine seed=1,2,3"""
+Several runs in one go: kgqa train -m kb=kb/mine seed=1,2,3
+
+Exit codes:
+{codes}"""
 
 
 def say(message: str, *, stderr: bool = True) -> None:
@@ -46,7 +61,32 @@ def say(message: str, *, stderr: bool = True) -> None:
 
     The streams are looked up at each call, since a progress bar puts its own in their place while it lives.
     """
-    print(message, file=sys.stderr if stderr else sys.stdout, flush=True)
+    print(printable(message), file=sys.stderr if stderr else sys.stdout, flush=True)
+
+
+def printable(text: str) -> str:
+    """Text as a terminal may show it: what would steer the terminal, or turn the writing round, is spelt out."""
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Log lines that a file of questions cannot steer a terminal with."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """Each log line a JSON object: time (UTC), level, logger, message, and the traceback where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        row = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(row | ({"traceback": self.formatException(record.exc_info)} if record.exc_info else {}))
 
 
 class ConsoleHandler(logging.Handler):
@@ -70,9 +110,14 @@ def help_page(name: str, about: str, needs: Mapping[str, str], example: str, *, 
     lines += ["", "choices (group=NAME):", *(f"  {group}: {' | '.join(names)}" for group, names in groups.items())]
     lines += ["", "keys and their defaults, with the default choices:"]
     lines += [f"  {key}={'null' if value is None else value}" for key, value in defaults.items()]
+    lines += ["", "exit codes:", _exit_codes()]
     return "\n".join(
         [*lines, "", "The comments in conf/ say what each key is for; --cfg job prints the whole configuration."]
     )
+
+
+def _exit_codes() -> str:
+    return "\n".join(f"  {code:<3}  {meaning}" for code, meaning in EXIT_CODES.items())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help", "help"):
         width = max(map(len, STAGES))
-        say(HELP.format(stages="\n".join(f"  {n:{width}}  {s}" for n, s in STAGES.items())), stderr=False)
+        stages = "\n".join(f"  {name:{width}}  {purpose}" for name, purpose in STAGES.items())
+        say(HELP.format(stages=stages, codes=_exit_codes()), stderr=False)
         return OK if given else REFUSED
     if given[0] in ("-V", "--version"):
         say(f"kgqa {metadata.version('kgqa')}", stderr=False)

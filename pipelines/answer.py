@@ -1,23 +1,30 @@
 """A file of questions to a file of answers: for each the answer set, its evidence sentence by sentence, and a SPARQL
 query that gives exactly that set; or an abstention that says why. Where the file gives gold answers, a table of scores.
+
+out=NAME.jsonl, .csv, .tsv or .parquet (.gz after the first three) says how answers are written. A run that was killed
+goes on where it stopped when it is started again with the same out=. engine.processes=N answers in N processes.
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from kgqa.answer.answerer import Answerer
 from kgqa.answer.batch import Summary, answer_batch
-from kgqa.answer.questions import read_questions
+from kgqa.answer.lines import Skips
+from kgqa.answer.linking import tell_of_vectors
+from kgqa.answer.questions import count_questions, read_questions
+from kgqa.cli import printable
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.runs import append_metrics
 
-from .parts import linker_of
+from .parts import answering, answers_depend_on, engine_of
 from .stage import stage
 
 COLUMNS = {
@@ -32,32 +39,33 @@ COLUMNS = {
     needs={
         "kb": "the folder of the knowledge base",
         "checkpoint": "the folder that train wrote the reasoner to",
-        "questions": "a file of questions: JSONL, plain lines, MetaQA's or PathQuestion's format, .gz too",
+        "questions": "a file of questions: JSONL, CSV, TSV, Parquet, plain lines, MetaQA, PathQuestion; .gz too",
     },
     example="kgqa answer kb=kb/mine checkpoint=runs/default/train-X/checkpoints/best questions=q.txt out=answers.jsonl",
 )
 def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     """Answer, write, score."""
     out = Path(cfg.out) if cfg.out else run_folder / "answers.jsonl"
-    questions = read_questions(Path(cfg.questions), format=cfg.qa.format, strict=cfg.strict)
+    path, skips = Path(cfg.questions), Skips(run_folder / "skipped.jsonl")
+    plain = OmegaConf.to_container(cfg, resolve=True)
     with KnowledgeBase.open(cfg.kb, generation=cfg.generation) as kb:
-        answerer = Answerer.open(
-            kb,
-            cfg.checkpoint,
+        tell_of_vectors(kb)
+        summary = answer_batch(
+            engine_of(cfg),
+            partial(answering, plain, kb.generation),
+            read_questions(path, format=cfg.qa.format, strict=cfg.strict, skips=skips),
+            out,
             batch_size=cfg.answer.batch_size,
-            max_paths=cfg.answer.max_paths,
-            encoder=None if cfg.encoder.kind == "auto" else cfg.encoder.kind,
-            linker=linker_of(cfg, kb),
-            target_precision=cfg.answer.target_precision,
-            ambiguous_from=cfg.answer.ambiguous_from,
+            scores=run_folder / "scores.jsonl",
+            depends_on=answers_depend_on(cfg, kb),
+            total=count_questions(path, cfg.qa.format) if path.is_file() else None,
         )
-        summary = answer_batch(answerer, questions, out, run_folder / "scores.jsonl")
         generation = kb.generation
     for kind in summary.kinds():
         append_metrics(run_folder, {"kind": kind, **summary.scores[kind].report()})
     if summary.scores:
         Console().print(scores_table(summary))
-    return {"generation": generation, "out": str(out), **summary.metrics()}
+    return {"generation": generation, "out": str(out), **summary.metrics(), **skips.metrics()}
 
 
 def scores_table(summary: Summary) -> Table:
@@ -66,7 +74,7 @@ def scores_table(summary: Summary) -> Table:
     for kind in summary.kinds():
         rates = summary.scores[kind].report()
         cells = [f"{rates[name]:.3f}" if name in rates else "-" for name in COLUMNS]
-        table.add_row(kind, f"{rates['questions']:.0f}", *cells)
+        table.add_row(Text(printable(kind)), f"{rates['questions']:.0f}", *cells)
     return table
 
 

@@ -1,13 +1,22 @@
 """From the configuration to the parts that extract, index and expand are given."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
+from kgqa.answer.answerer import Answerer
+from kgqa.answer.batch import Answered, answer_lines
 from kgqa.answer.linking import EntityLinker, open_linker
+from kgqa.answer.partial import Batch
+from kgqa.artifacts import code_version, sha256_file
 from kgqa.conflicts import Policy
+from kgqa.engine.local import Engine, LocalEngine
+from kgqa.engine.ray import RayEngine
 from kgqa.errors import ConfigError
 from kgqa.expand.apply import Outcome, Settings
 from kgqa.expand.plan import Corpus
@@ -18,9 +27,15 @@ from kgqa.ids import digest, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
+from kgqa.reason import checkpoint
+
+_ENGINES = {"local": LocalEngine, "ray": RayEngine}
 
 MADE_WITH = ("extract", "embedder", "memory", "conflict")
 """The parts of the configuration that a generation depends on."""
+
+_NO_MATTER = ("engine", "name", "out")
+"""Keys on which no answer depends."""
 
 
 def corpus_of(cfg: DictConfig) -> Corpus:
@@ -54,6 +69,49 @@ def linker_of(cfg: DictConfig, kb: KnowledgeBase) -> EntityLinker:
     """The linker for the names of a knowledge base, with its vectors where it has any."""
     embedder = embedder_of(cfg, kb.embedder_name) if kb.embedder_name else None
     return open_linker(kb, embedder=embedder, device=cfg.device)
+
+
+def engine_of(cfg: DictConfig) -> Engine:
+    """Where batches are worked on, of the group `engine`."""
+    keys = cast(dict[str, Any], OmegaConf.to_container(cfg.engine))
+    kind = keys.pop("kind")
+    if kind not in _ENGINES:
+        raise ConfigError(f"engine.kind is {kind!r}; choose engine={' or engine='.join(_ENGINES)}")
+    engine: Engine = _ENGINES[kind](**keys)
+    return engine
+
+
+def answerer_of(cfg: DictConfig, kb: KnowledgeBase) -> Answerer:
+    """The reasoner of the checkpoint over a knowledge base."""
+    return Answerer.open(
+        kb,
+        cfg.checkpoint,
+        batch_size=cfg.answer.batch_size,
+        max_paths=cfg.answer.max_paths,
+        encoder=None if cfg.encoder.kind == "auto" else cfg.encoder.kind,
+        linker=linker_of(cfg, kb),
+        target_precision=cfg.answer.target_precision,
+        ambiguous_from=cfg.answer.ambiguous_from,
+    )
+
+
+@contextmanager
+def answering(config: dict[str, Any], generation: str) -> Iterator[Callable[[Batch], Answered]]:
+    """What a worker answers with, opened for itself; `config` as plain values, which can be sent to it."""
+    cfg = OmegaConf.create(config)
+    with KnowledgeBase.open(cfg.kb, generation=generation) as kb:
+        yield partial(answer_lines, answerer_of(cfg, kb))
+
+
+def answers_depend_on(cfg: DictConfig, kb: KnowledgeBase) -> dict[str, str]:
+    """Digests of all that answers depend on besides their questions."""
+    config = OmegaConf.masked_copy(cfg, [key for key in cfg if key not in _NO_MATTER])
+    return {
+        "generation": sha256_file(kb.path / "generations" / f"{kb.generation}.json"),
+        "checkpoint": checkpoint.identity(Path(cfg.checkpoint)),
+        "config": digest(OmegaConf.to_yaml(config)),
+        "code": code_version(),
+    }
 
 
 def options_of(cfg: DictConfig) -> IndexOptions:

@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kgqa.cli import FAILED, INTERRUPTED, OK, REFUSED, help_page, say
+from kgqa.cli import FAILED, INTERRUPTED, OK, REFUSED, SKIPPED, help_page, say
 from kgqa.config import check_overrides, config_dir
 from kgqa.errors import KgqaError
 from kgqa.runs import RunFolder
@@ -37,8 +37,8 @@ Main = Callable[..., int]
 def stage(name: str, *, needs: Mapping[str, str], example: str, config_name: str = "config") -> Callable[[Body], Main]:
     """Make a pipeline of a function `(cfg, run_folder) -> metrics`.
 
-    The result takes the command line's arguments (by default the process's) and returns the exit code: 0 done,
-    1 failed with a traceback in the log, 2 refused with one message for the user, 130 interrupted.
+    The result takes the command line's arguments (by default the process's) and returns the exit code
+    (`kgqa.cli.EXIT_CODES`). Metrics with a `num_skipped` above 0 tell that something of the input could not be used.
     """
 
     def decorate(body: Body) -> Main:
@@ -87,7 +87,8 @@ def _run(name: str, body: Body, arguments: Sequence[str], config_name: str) -> i
     def task(cfg: DictConfig) -> None:
         settings = HydraConfig.get()
         try:
-            _record(name, body, cfg, Path(settings.runtime.output_dir), list(settings.overrides.task))
+            metrics = _record(name, body, cfg, Path(settings.runtime.output_dir), list(settings.overrides.task))
+            codes.append(SKIPPED if metrics.get("num_skipped") else OK)
         except Exception as error:
             refused = isinstance(error, KgqaError)
             LOG.error("%s", error, exc_info=None if refused else error)
@@ -104,10 +105,10 @@ def _run(name: str, body: Body, arguments: Sequence[str], config_name: str) -> i
         sys.argv = before[0]
         if before[1] is None:
             del os.environ["HYDRA_FULL_ERROR"]
-    return codes[-1]
+    return max(codes)
 
 
-def _record(name: str, body: Body, cfg: DictConfig, path: Path, overrides: Sequence[str]) -> None:
+def _record(name: str, body: Body, cfg: DictConfig, path: Path, overrides: Sequence[str]) -> dict[str, Any]:
     """Run `body` inside its folder; its metrics become a line of metrics.jsonl and one line of the log."""
     config = OmegaConf.to_yaml(cfg, resolve=True)
     with RunFolder(path, stage=name, config=config, overrides=overrides, seed=cfg.get("seed")) as folder:
@@ -115,6 +116,7 @@ def _record(name: str, body: Body, cfg: DictConfig, path: Path, overrides: Seque
         folder.record(metrics)
         LOG.info("%s: %s", name, ", ".join(f"{key} {_short(value)}" for key, value in metrics.items()))
     LOG.info("run folder: %s", os.path.relpath(path))
+    return metrics
 
 
 def _short(value: Any) -> str:

@@ -13,7 +13,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from kgqa.answer.answerer import Answerer
 from kgqa.answer.calibration import calibrate
-from kgqa.answer.linking import EntityLinker
+from kgqa.answer.linking import EntityLinker, tell_of_vectors
 from kgqa.answer.questions import read_questions
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import default_embedder_kind
@@ -44,6 +44,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     num_dev = options.pop("dev_questions")
     _leave_out_false_alarms()
     with KnowledgeBase.open(cfg.kb) as kb:
+        tell_of_vectors(kb)
         linker = linker_of(cfg, kb)
         train, dev = _questions(cfg, linker)
         dev = random.Random(cfg.seed).sample(dev, min(len(dev), num_dev))

@@ -1,5 +1,6 @@
 """The command `kgqa`: help, unknown stages, and that it stays cheap to ask."""
 
+import json
 import logging
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import pytest
 import rich
 from rich.progress import Progress
 
-from kgqa.cli import STAGES, ConsoleHandler, main
+from kgqa.cli import STAGES, ConsoleHandler, JsonFormatter, PrintableFormatter, main, printable, say
 
 
 def test_help_names_every_stage(capsys):
@@ -42,6 +43,27 @@ def test_log_lines_and_the_progress_bars_of_other_libraries_live_together(capsys
         handler.handle(logging.LogRecord("kgqa", logging.WARNING, "", 0, "a line [red] of %s", ("log",), None))
     rich.reconfigure()
     assert "warning: a line [red] of log" in capsys.readouterr().out
+
+
+STEERING = ["\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x9b2J", "a\rb", "a\x08b", "\u202eturned\u2066", "\ud800"]
+
+
+@pytest.mark.parametrize("text", STEERING)
+def test_what_is_said_cannot_steer_a_terminal(capsys, text):
+    say(f"before {text}\tafter\nnext")
+    ConsoleHandler().handle(logging.LogRecord("kgqa", logging.INFO, "", 0, "%s", (text,), None))
+    shown = capsys.readouterr().err
+    assert not set(shown) & set("\x1b\x9b\x07\r\x08\u202e\u2066\ud800")
+    assert "before " in shown
+    assert "\tafter\nnext" in shown
+    record = logging.LogRecord("kgqa", logging.INFO, "", 0, "%s", (text,), None)
+    assert PrintableFormatter().format(record) == printable(text)
+    assert json.loads(JsonFormatter().format(record))["message"] == text
+    assert JsonFormatter().format(record).isascii()
+
+
+def test_plain_text_is_said_as_it_is():
+    assert printable("Gödel's \t„Über“ 日本 \U0001f600\n") == "Gödel's \t„Über“ 日本 \U0001f600\n"
 
 
 def test_importing_kgqa_loads_nothing_heavy():

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from kgqa.answer.ambiguity import NEARLY_EQUAL, Reading, did_you_mean, readings
 from kgqa.answer.calibration import Calibration
-from kgqa.answer.linking import open_linker
+from kgqa.answer.linking import open_linker, tell_of_vectors
 from kgqa.graph.queries import PathBranch, path_query
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.reason.paths import Branch, Edge
@@ -82,12 +82,15 @@ class Answerer:
         where the checkpoint cannot be loaded, that precision was never reached, or that embedder is not installed.
         """
         predictor = Predictor.load(Path(checkpoint), kb, encoder=encoder, max_paths=max_paths)
+        if linker is None:
+            tell_of_vectors(kb)
+            linker = open_linker(kb, device=device)
         calibration = Calibration.load(Path(checkpoint))
         threshold = predictor.settings.abstain_below
         if target_precision is not None:
             threshold = calibration.abstain_below(target_precision)
         return cls(
-            kb, predictor, linker or open_linker(kb, device=device), batch_size=batch_size,
+            kb, predictor, linker, batch_size=batch_size,
             calibration=calibration, abstain_below=threshold, ambiguous_from=ambiguous_from,
         )  # fmt: skip
 

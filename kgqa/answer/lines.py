@@ -63,6 +63,10 @@ class Skips:
             with self._record.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
+    def metrics(self) -> dict[str, int]:
+        """How many, and of which kinds."""
+        return {"num_skipped": len(self)} | {f"skipped: {kind}": number for kind, number in sorted(self.counts.items())}
+
     def __str__(self) -> str:
         more = f"; and {len(self) - len(self.first)} more" if len(self) > len(self.first) else ""
         where = f" (all of them in {self._record})" if more and self._record else ""

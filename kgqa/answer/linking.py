@@ -224,18 +224,22 @@ def open_linker(kb: KnowledgeBase, *, embedder: Embedder | None = None, device: 
     `embedder`: the one that made the vectors; None loads it by its identity. Raises StoreError for another one.
     """
     made_by = kb.embedder_name
-    if not kb.indexed:
-        state = "older than its graph" if made_by else "not made yet"
-        log.warning(
-            "the vectors of %s are %s: what they lack is found by its exact name or one typo; run kgqa index kb=%s",
-            kb.path, state, kb.path,
-        )  # fmt: skip
     return EntityLinker.from_aliases(
         kb.aliases(),
         memory=kb.memory("entity", device=device) if made_by else None,
         embedder=embedder or load_embedder(made_by, device=device) if made_by else None,
         relation_texts=kb.triples().relation_texts,
     )
+
+
+def tell_of_vectors(kb: KnowledgeBase) -> None:
+    """Warn where the vectors of a knowledge base do not follow its graph."""
+    if not kb.indexed:
+        state = "older than its graph" if kb.embedder_name else "not made yet"
+        log.warning(
+            "the vectors of %s are %s: what they lack is found by its exact name or one typo; run kgqa index kb=%s",
+            kb.path, state, kb.path,
+        )  # fmt: skip
 
 
 def _agreement(surface: str, name: str) -> float:

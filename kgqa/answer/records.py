@@ -1,14 +1,10 @@
-"""Answers as JSON lines with stable fields, written so that the file is either complete or not there."""
+"""An answer as a record with stable fields, a line of JSON lines."""
 
-import json
-import os
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kgqa.answer.explain import explain
 from kgqa.answer.metrics import Scores
-from kgqa.errors import InputError
 from kgqa.ids import name_of
 from kgqa.types import Answer, Candidate, Provenance, Step, Topic
 
@@ -49,32 +45,6 @@ def score_record(answer: Answer, one: Scores, right: Sequence[bool]) -> dict[str
         record |= {"gold": list(gold), "right": list(right), "hits@1": one.hits_at_1, "f1": one.f1}
         record |= {"exact_match": one.exact_match}
     return record
-
-
-def write_answers(path: Path, answers: Iterable[Answer], *, text_of: TextOf = name_of) -> int:
-    """Write one line an answer, in order and as they come; `path` appears when all are written. Returns their number.
-
-    Raises InputError where `path` cannot be written; whatever was there before is then untouched.
-    """
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; give out=FILE")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    num_written = 0
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            for answer in answers:
-                file.write(json.dumps(answer_record(answer, text_of), ensure_ascii=False) + "\n")
-                num_written += 1
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error}; give out=FILE where there is room and leave") from error
-    finally:
-        if temporary.exists():
-            temporary.unlink()
-    return num_written
 
 
 def _topic(topic: Topic) -> dict[str, Any]:

@@ -56,9 +56,9 @@ class LocalEngine:
         first = list(islice(stream, self.processes))
         if len(first) > 1:
             yield from self._spread(make, first, stream)
-            return
-        with make() as work:
-            yield from map(work, chain(first, stream))
+        elif first:
+            with make() as work:
+                yield from map(work, chain(first, stream))
 
     def _spread(self, make: Make[T, R], first: list[T], rest: Iterator[T]) -> Iterator[R]:
         context = multiprocessing.get_context("spawn")

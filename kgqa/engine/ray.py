@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from kgqa.engine.local import AHEAD, Make, Worker
@@ -34,6 +35,10 @@ class RayEngine:
 
     def map(self, make: Make[T, R], batches: Iterable[T]) -> Iterator[R]:
         """See `kgqa.engine.local.Engine`."""
+        stream = iter(batches)
+        first = list(islice(stream, 1))
+        if not first:
+            return
         with _cluster(self.address, self.processes) as ray:
             from ray.util import ActorPool
 
@@ -41,7 +46,7 @@ class RayEngine:
             pool = ActorPool([remote.remote(make) for _ in range(self.processes)])
             num_waiting = 0
             try:
-                for batch in batches:
+                for batch in chain(first, stream):
                     pool.submit(lambda actor, value: actor.apply.remote(value), batch)
                     num_waiting += 1
                     if num_waiting >= AHEAD * self.processes:

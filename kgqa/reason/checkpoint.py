@@ -8,8 +8,9 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from kgqa.artifacts import write_atomic
+from kgqa.artifacts import sha256_file, write_atomic
 from kgqa.errors import ModelError
+from kgqa.ids import digest
 from kgqa.reason.reasoner import Reasoner
 from kgqa.reason.tokens import HashedTokens, PretrainedTokens, TokenEncoder
 
@@ -100,6 +101,13 @@ def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerS
     reasoner = settings.build()
     _load_weights(reasoner, folder / WEIGHTS)
     return reasoner.eval(), settings
+
+
+def identity(path: Path) -> str:
+    """The digest of a checkpoint's files: the same weights and settings give the same wherever they lie."""
+    folder = path if path.is_dir() else path.parent
+    files = sorted(file for file in folder.glob("*") if file.suffix in (".json", ".safetensors"))
+    return digest(*(part for file in files for part in (file.name, sha256_file(file))))
 
 
 def with_threshold(settings: ReasonerSettings, abstain_below: float) -> ReasonerSettings:

@@ -1,11 +1,6 @@
-"""Answers on disk: stable fields, in order, complete or absent."""
+"""An answer as a record: stable fields, on one line."""
 
-import json
-
-import pytest
-
-from kgqa.answer.records import answer_record, write_answers
-from kgqa.errors import InputError
+from kgqa.answer.records import answer_record
 from kgqa.types import Answer, Candidate, Provenance, Question, Step, Topic
 
 ADA = Candidate("Ada", "urn:kgqa:entity:Ada", 1 / 3)
@@ -33,33 +28,3 @@ def test_fields_and_their_order_are_stable():
     assert {"head", "relation", "tail", "doc_id", "sentence", "start", "end", "confidence", "extractor"} <= set(step)
     assert record["explanations"] == ['Ada was born in "1815".']
     assert (step["relation_text"], step["start"], step["end"], step["inverse"]) == ("born in", 3, 16, True)
-
-
-def test_one_line_an_answer_in_order_whatever_the_text_holds(tmp_path):
-    out = tmp_path / "new" / "answers.jsonl"
-    assert write_answers(out, (answer(n) for n in range(5))) == 5
-    lines = out.read_bytes().split(b"\n")
-    assert lines.pop() == b""
-    assert [json.loads(line)["id"] for line in lines] == [f"q{n}" for n in range(5)]
-
-
-def test_an_interruption_leaves_the_old_file_and_no_other(tmp_path):
-    out = tmp_path / "answers.jsonl"
-    out.write_text("old")
-
-    def interrupted():
-        yield answer()
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_answers(out, interrupted())
-    assert out.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [out]
-
-
-def test_a_folder_or_an_unwritable_place_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot write"):
-        write_answers(tmp_path, [answer()])
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write"):
-        write_answers(tmp_path / "file" / "answers.jsonl", [answer()])

@@ -3,10 +3,7 @@
 python killed.py KB CORPUS N [expand | compact | rollback]
 """
 
-import os
-import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from kgqa.expand.plan import Corpus
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.ledger import Ledger
 from kgqa.memory.index import IndexOptions
+from tests.countdown import Countdown
 from tests.expand.toy import settings
 
 STEPS: list[tuple[Any, str]] = [
@@ -26,28 +24,6 @@ STEPS: list[tuple[Any, str]] = [
     (retention, "_sweep"), (retention, "_forget"), (compact, "rebuild"), (compact, "compact_memory"),
     (compact, "_pack"), (rollback, "_revert"),
 ]  # fmt: skip
-
-
-class Countdown:
-    """Dies at the boundary whose number it was given; counts them all."""
-
-    def __init__(self, last: int) -> None:
-        self.passed = 0
-        self.last = last
-
-    def boundary(self) -> None:
-        if self.passed == self.last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.passed += 1
-
-    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*args: Any, **kwargs: Any) -> Any:
-            self.boundary()
-            result = function(*args, **kwargs)
-            self.boundary()
-            return result
-
-        return step
 
 
 def main(kb: str, corpus: str, last: str, action: str = "expand") -> None:

@@ -6,43 +6,16 @@ query that comes with an answer set gives exactly that set.
 
 import json
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import torch
 
 from kgqa import Answerer, KnowledgeBase
 from kgqa.answer.calibration import FILE, Calibration
-from kgqa.expand.apply import Settings, expand
-from kgqa.expand.plan import Corpus
-from kgqa.reason import checkpoint
-from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
 from pipelines.answer import main
+from tests.pipelines.conftest import PEOPLE
 
 ROOT = Path(__file__).parents[2]
-PEOPLE = ("Bohr", "Born", "Pauli", "Fermi", "Hahn", "Wu", "Dirac")
-FACTS = [
-    *(f"{teacher}|taught|{pupil}" for teacher, pupil in pairwise(PEOPLE)),
-    *(f"{person}|born in|{place}" for person, place in zip(PEOPLE, ["Rome", "Kiel", "Rome", "Graz"] * 2, strict=False)),
-    "Rome|in|Italy",
-    "Graz|in|Austria",
-    "Kiel|in|Germany",
-    'Bohr|said|"<b>"; DROP ALL',
-]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory) -> Path:
-    """A folder with a knowledge base `kb` and a checkpoint `random`."""
-    folder = tmp_path_factory.mktemp("base")
-    (folder / "facts.txt").write_text("\n".join(FACTS), encoding="utf-8")
-    expand(folder / "kb", Corpus(folder / "facts.txt", "facts"), Settings())
-    torch.manual_seed(0)
-    sizes = {"width": 32, "num_heads": 2, "num_slots": 4}
-    settings = ReasonerSettings(EncoderSettings("transformer", width=32, num_buckets=512), sizes)
-    checkpoint.save(settings.build(), settings, folder / "random", about={})
-    return folder
 
 
 @pytest.fixture
@@ -126,7 +99,7 @@ def test_a_precision_that_the_dev_questions_never_reached_is_refused(base, run, 
 def test_bad_lines_are_counted_or_refused(run, capsys):
     lines = b"Who taught Pauli?\nWho taught Schr\xf6dinger?\nWho taught Wu?\n"
     code, answers = run(lines)
-    assert (code, len(answers)) == (0, 2)
+    assert (code, len(answers)) == (3, 2)
     assert "q.txt:2: not UTF-8" in capsys.readouterr().err
     Path("a.jsonl").unlink()
     code, answers = run(lines, "strict=true")

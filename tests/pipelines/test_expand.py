@@ -64,7 +64,7 @@ def test_an_unreadable_document_is_a_counted_skip_said_once(folder: Path, capsys
     (folder / "docs").mkdir()
     (folder / "docs" / "a.txt").write_text("Lise Meitner was born in Vienna.")
     (folder / "docs" / "latin.txt").write_bytes(b"caf\xe9")
-    assert extract.main(("corpus.path=docs", "kb=kb")) == 0
+    assert extract.main(("corpus.path=docs", "kb=kb")) == 3
     shown = capsys.readouterr().err
     assert shown.count("latin.txt: not UTF-8 (byte 3 is 0xe9)") == 1
     assert "num_skipped 1" in shown

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kgqa.cli import EXIT_CODES
 from kgqa.errors import InputError
 from pipelines.stage import stage
 
@@ -18,6 +19,8 @@ def toy(cfg, run_folder):
         raise ZeroDivisionError("nobody foresaw this")
     if cfg.seed == 9:
         raise KeyboardInterrupt
+    if cfg.seed == 6:
+        return {"num_skipped": 2}
     return {"seed": cfg.seed, "rate": 0.5}
 
 
@@ -47,7 +50,9 @@ def test_wrong_keys_are_one_message_and_leave_nothing(capsys):
     assert not Path("runs").exists()
 
 
-@pytest.mark.parametrize(("seed", "code", "status"), [(7, 2, "failed"), (8, 1, "failed"), (9, 130, "interrupted")])
+@pytest.mark.parametrize(
+    ("seed", "code", "status"), [(6, 3, "done"), (7, 2, "failed"), (8, 1, "failed"), (9, 130, "interrupted")]
+)
 def test_exit_codes(seed, code, status):
     assert toy(["kb=kb/x", f"seed={seed}"]) == code
     assert manifests()[0]["status"] == status
@@ -75,6 +80,30 @@ def test_multirun_runs_each_combination_in_a_folder_of_its_own():
 def test_multirun_reports_a_refusal_by_its_exit_code():
     assert toy(["-m", "kb=kb/x", "seed=7,1"]) == 2
     assert [found["status"] for found in manifests()] == ["failed", "done"]
+
+
+def test_multirun_reports_that_something_was_skipped():
+    assert toy(["-m", "kb=kb/x", "seed=6,1"]) == 3
+
+
+def test_json_logs_are_an_object_a_line_with_time_level_and_traceback(capsys):
+    assert toy(["kb=kb/x", "hydra/job_logging=json"]) == 0
+    assert toy(["kb=kb/x", "hydra/job_logging=json", "seed=8", "name=failed"]) == 1
+    rows = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert {"time", "level", "logger", "message"} <= set(rows[0])
+    assert (rows[0]["level"], rows[0]["message"]) == ("info", "toy: seed 0, rate 0.5")
+    failed = next(row for row in rows if row["level"] == "error")
+    assert failed["message"] == "nobody foresaw this"
+    assert "ZeroDivisionError" in failed["traceback"]
+    (log,) = Path("runs/failed").glob("*/log.jsonl")
+    assert failed in [json.loads(line) for line in log.read_text().splitlines()]
+    assert not list(Path("runs").glob("*/*/log.txt"))
+
+
+def test_every_page_of_help_says_what_the_exit_codes_mean(capsys):
+    assert toy(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {code:<3}  {meaning}" in shown for code, meaning in EXIT_CODES.items())
 
 
 def test_what_hydra_refuses_is_one_message_too(capsys):
