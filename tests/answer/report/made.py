@@ -1,8 +1,11 @@
 """Runs to make pages of: answers as the answerer gives them, through the functions that a real run is written with."""
 
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
-from kgqa.answer.batch import answer_batch
+from kgqa.answer.batch import answer_batch, answer_lines
+from kgqa.engine.local import LocalEngine
 from kgqa.runs import RunFolder
 from kgqa.types import Answer, Candidate, Provenance, Question, Step, Topic
 
@@ -73,7 +76,11 @@ def make_run(folder: Path, answers: list[Answer], *, status: str = "done", stage
         with RunFolder(
             folder, stage=stage, config="name: test\n", overrides=["kb=k", f"questions={HOSTILE[0]}"], seed=0
         ) as run:
-            summary = answer_batch(Said(answers), [], folder / "answers.jsonl", folder / "scores.jsonl")
+            summary = answer_batch(
+                LocalEngine(), lambda: nullcontext(partial(answer_lines, Said(answers))),
+                [answer.question for answer in answers], folder / "answers.jsonl",
+                scores=folder / "scores.jsonl", batch_size=len(answers),
+            )  # fmt: skip
             run.record({"out": str(folder / "answers.jsonl"), "generation": "gen-000001", **summary.metrics()})
             if status != "done":
                 raise RuntimeError
