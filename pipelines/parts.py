@@ -19,8 +19,10 @@ from kgqa.engine.local import Engine, LocalEngine
 from kgqa.engine.ray import RayEngine
 from kgqa.errors import ConfigError
 from kgqa.expand.apply import Outcome, Settings
+from kgqa.expand.batches import TextExtractor
 from kgqa.expand.plan import Corpus
 from kgqa.expand.report import report_conflicts
+from kgqa.expand.spread import SpreadExtractor, reading
 from kgqa.generations import current_generation, read_generation
 from kgqa.graph.ontology import functional_relations
 from kgqa.ids import digest, relation_iri
@@ -166,12 +168,16 @@ def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:
     from kgqa.text.canonical import resolve
     from kgqa.text.extract import Extractor
 
-    keys = cfg.extract
-    extractor = Extractor(
+    keys, engine = cfg.extract, engine_of(cfg)
+    opened = partial(
+        Extractor,
         pipeline=keys.pipeline,
         patterns=Path(keys.patterns) if keys.patterns else None,
         min_confidence=keys.min_confidence,
     )
+    extractor: TextExtractor = opened()
+    if engine != LocalEngine(1):
+        extractor = SpreadExtractor(extractor.identity, partial(reading, opened), engine)
     return replace(settings, extractor=extractor, resolve=resolve)
 
 

@@ -9,6 +9,7 @@ from kgqa.knowledge_base import KnowledgeBase
 from pipelines import expand, extract, index
 
 FACTS = "Kismet|directed_by|William Dieterle\nKismet|release_year|1944\n"
+SAMPLE = Path(__file__).parents[2] / "data/sample"
 EMBEDDER = ("embedder=hashing", "embedder.width=16")
 
 
@@ -144,3 +145,16 @@ def test_wrong_keys_of_conflicts_are_refused(
     assert extract.main(("corpus=facts", "corpus.path=kb.txt", "kb=kb", *keys)) == 2
     assert message in capsys.readouterr().err
     assert not (folder / "kb" / "CURRENT").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [("engine.processes=2",), ("engine=ray",)])
+def test_several_processes_extract_the_same(folder: Path, engine: tuple[str, ...]) -> None:
+    if "engine=ray" in engine:
+        pytest.importorskip("ray")
+    corpus = f"corpus.path={SAMPLE / 'documents'}"
+    assert extract.main((corpus, "kb=one")) == 0
+    assert extract.main((corpus, "kb=many", *engine)) == 0
+    one, many = (sorted((folder / kb / "extract").rglob("*.jsonl")) for kb in ("one", "many"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in many]
+    assert one

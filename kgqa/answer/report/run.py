@@ -74,6 +74,8 @@ class Run:
             raise InputError(f"{folder} ended as {manifest.get('status')!r}; run it again, or {example}")
         inside = folder / "answers.jsonl"
         answers = inside if inside.exists() else Path(manifest["metrics"]["out"])
+        if answers.name.endswith((".csv", ".tsv", ".parquet", ".gz")):
+            raise InputError(f"{answers} is no plain file of JSON lines; answer with out=NAME.jsonl, or without out=")
         return cls(folder, manifest, answers, list(_scores(folder / "scores.jsonl")))
 
     @property
