@@ -3,6 +3,7 @@
 import importlib
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,7 @@ Your own documents:
 kgqa STAGE --help lists the keys of a stage; kgqa --version prints the version.
 Every run leaves its configuration, log, metrics and manifest under runs/<name>/<stage>-<time>/.
 Several runs in one go: kgqa train -m kb=kb/mine seed=1,2,3
+Stages, keys and choices completed by the Tab key: eval "$(kgqa -sc install=bash)" (or fish)
 
 Exit codes:
 {codes}"""
@@ -131,6 +133,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[0] in ("-V", "--version"):
         say(f"kgqa {metadata.version('kgqa')}", stderr=False)
         return OK
+    if given[0] in ("-sc", "--shell-completion"):
+        _complete(given, os.environ.get("COMP_LINE", ""))
+        return OK
     if given[0] not in STAGES:
         say(f"error: kgqa has no stage {given[0]!r}; it has {', '.join(STAGES)}. `kgqa --help` shows examples")
         return REFUSED
@@ -140,6 +145,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     code: int = stage_main(given[1:])
     return code
+
+
+def _complete(arguments: Sequence[str], line: str) -> None:
+    """The stages that begin like the word at hand; after one, its keys and choices by Hydra."""
+    from kgqa.config import complete
+
+    command, *words = line.split(" ")
+    if len(words) == 1:
+        say(" ".join(name for name in STAGES if name.startswith(words[0])), stderr=False)
+    else:
+        complete(arguments, " ".join([command, *words[1:]]))
 
 
 def _pipelines() -> str:

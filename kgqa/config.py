@@ -6,12 +6,15 @@ which keys there are and, by their defaults, of what type; the command line and 
 """
 
 import difflib
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra import compose, initialize_config_dir
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
@@ -81,6 +84,16 @@ def describe(config_name: str = "config") -> tuple[dict[str, list[str]], dict[st
     """All groups with their options, and all keys with their defaults: what a help page shows."""
     with _hydra(()):
         return groups(), flat(compose(config_name))
+
+
+def complete(arguments: Sequence[str], line: str) -> None:
+    """Hydra's shell completion (`-sc install=bash`, `-sc query=bash`) for a command line without its stage."""
+    argv, sys.argv = sys.argv, [sys.argv[0], *arguments]
+    os.environ["COMP_LINE"] = line
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(lambda cfg: None)()
+    finally:
+        sys.argv = argv
 
 
 def check_overrides(

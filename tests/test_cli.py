@@ -2,14 +2,19 @@
 
 import json
 import logging
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import rich
 from rich.progress import Progress
 
 from kgqa.cli import STAGES, ConsoleHandler, JsonFormatter, PrintableFormatter, main, printable, say
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_help_names_every_stage(capsys):
@@ -43,6 +48,31 @@ def test_log_lines_and_the_progress_bars_of_other_libraries_live_together(capsys
         handler.handle(logging.LogRecord("kgqa", logging.WARNING, "", 0, "a line [red] of %s", ("log",), None))
     rich.reconfigure()
     assert "warning: a line [red] of log" in capsys.readouterr().out
+
+
+COMPLETIONS = {
+    "kgqa ans": {"answer"},
+    "kgqa ": set(STAGES),
+    "kgqa answer engine=": {"engine=local", "engine=ray"},
+    "kgqa answer kb=x answer.batch": {"answer.batch_size="},
+    "kgqa nothing_like_it": set(),
+}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_stages_keys_and_choices(tmp_path):
+    program = tmp_path / "kgqa"
+    program.write_text(f"#!{sys.executable}\nimport sys\nfrom kgqa.cli import main\nsys.exit(main())\n")
+    program.chmod(0o755)
+    lines = "\n".join(
+        f"COMP_LINE='{line}'; COMP_CWORD={line.count(' ')}; COMPREPLY=(); hydra_bash_completion; echo ${{COMPREPLY[@]}}"
+        for line in COMPLETIONS
+    )
+    shown = subprocess.run(
+        ["bash", "-c", f'eval "$(kgqa -sc install=bash)"\n{lines}'], capture_output=True, text=True, check=True,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert [set(line.split()) for line in shown.stdout.splitlines()] == list(COMPLETIONS.values()), shown.stderr
 
 
 STEERING = ["\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x9b2J", "a\rb", "a\x08b", "\u202eturned\u2066", "\ud800"]
