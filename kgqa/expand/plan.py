@@ -1,6 +1,8 @@
 """What is new, changed or gone: a corpus held against the ledger, by content and by nothing else."""
 
 import logging
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +12,7 @@ from kgqa.errors import InputError
 from kgqa.graph.formats import FACT_SUFFIXES, fact_suffix
 from kgqa.ids import digest
 from kgqa.ledger import DocumentRow
-from kgqa.text.reader import DOCUMENT_SUFFIXES, Skipped, read_documents
+from kgqa.text.reader import DOCUMENT_SUFFIXES, TEXT_SUFFIXES, Skipped, read_documents
 from kgqa.types import Delta, Document
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,10 @@ class Corpus:
     kind: str = "text"
     skipped: list[Skipped] = field(default_factory=list)
     """Files that could not be read, filled by `documents`."""
+    settled: frozenset[str] | None = None
+    """The only files that are read; None: all that there are."""
+    unsettled: frozenset[str] = frozenset()
+    """Files that somebody is writing or removing: their documents stay as they were."""
 
     @property
     def source(self) -> str:
@@ -40,7 +46,8 @@ class Corpus:
         """The prose, in a stable order; nothing where there is none. `tell`: log what cannot be read."""
         self.skipped.clear()
         is_prose = self.kind == "text" and any(path.suffix.lower() in DOCUMENT_SUFFIXES for path in self._files())
-        yield from read_documents(self.path, skipped=self.skipped, tell=tell) if is_prose else ()
+        if is_prose:
+            yield from read_documents(self.path, skipped=self.skipped, tell=tell, only=self.settled)
 
     def fact_files(self) -> Iterator[tuple[str, Path]]:
         """(doc_id, path) of each file of facts; the id keeps the suffix, so that kb.nt and kb.md are two documents."""
@@ -50,10 +57,26 @@ class Corpus:
             if suffix in FACT_SUFFIXES and not (self.kind == "text" and suffix == ".txt"):
                 yield path.relative_to(root).as_posix(), path
 
+    def paths(self) -> Iterator[str]:
+        """Every file that is named like one that is read, whether settled or not, in no order."""
+        suffixes = tuple(FACT_SUFFIXES | DOCUMENT_SUFFIXES if self.kind == "text" else FACT_SUFFIXES)
+        return (path for path in _walk(self.path) if path.lower().endswith(suffixes))
+
     def _files(self) -> list[Path]:
-        if self.path.is_dir():
-            return sorted(path for path in self.path.rglob("*") if path.is_file())
-        return [self.path] if self.path.is_file() else []
+        found = (path for path in _walk(self.path) if self.settled is None or path in self.settled)
+        return sorted(path for path in map(Path, found) if path.is_file())
+
+
+def _walk(path: Path) -> Iterator[str]:
+    """What lies below a folder, or the path; InputError where a folder cannot be listed: that is not an empty one."""
+
+    def refuse(error: OSError) -> None:
+        raise InputError(f"cannot list {error.filename}: {error.strerror}; mend that, or its documents would be missed")
+
+    if not path.is_dir():
+        yield str(path)
+    for folder, _, names in os.walk(path, onerror=refuse) if path.is_dir() else ():
+        yield from (os.path.join(folder, name).removeprefix("./") for name in names)
 
 
 def content_hash(document: Document) -> str:
@@ -109,8 +132,8 @@ def _compare(
     corpus: Corpus,
     wanted: set[str],
 ) -> Delta:
-    unread = {skipped.path for skipped in corpus.skipped}
-    gone = {row.doc_id for row in rows.values() if row.source == corpus.source and row.path not in unread}
+    unread = _documents_in(corpus, {skipped.path for skipped in corpus.skipped} | corpus.unsettled, rows.values())
+    gone = {row.doc_id for row in rows.values() if row.source == corpus.source} - unread
     stale = {
         doc_id for doc_id in hashes.keys() & rows.keys()
         if (rows[doc_id].hash, rows[doc_id].reader) != (hashes[doc_id], readers[doc_id])
@@ -123,6 +146,21 @@ def _compare(
         unchanged=len(hashes) - len(added) - len(stale),
         hashes={doc_id: hashes[doc_id] for doc_id in sorted(added | stale)},
     )
+
+
+_LINE = re.compile(r":\d+$")
+"""What follows the file in the path of a document that is one of its lines."""
+
+
+def _documents_in(corpus: Corpus, paths: set[str], rows: Iterable[DocumentRow]) -> set[str]:
+    """The ids of the documents in files (`feed.jsonl`: all of its lines, `feed.jsonl:3`: that one).
+
+    By path, and by id where the file gives one: the ledger has a path as it was said then, from another folder perhaps.
+    """
+    root = corpus.path if corpus.path.is_dir() else corpus.path.parent
+    relative = (Path(os.path.relpath(path, root)) for path in paths)
+    ids = {(path.with_suffix("") if path.suffix.lower() in TEXT_SUFFIXES else path).as_posix() for path in relative}
+    return ids | {row.doc_id for row in rows if {row.path, _LINE.sub("", row.path)} & paths}
 
 
 def _nothing(corpus: Corpus, rows: Mapping[str, DocumentRow]) -> str:

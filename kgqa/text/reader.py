@@ -8,7 +8,7 @@ import codecs
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,15 +42,18 @@ class Skipped:
     reason: str
 
 
-def read_documents(path: Path, *, skipped: list[Skipped] | None = None, tell: bool = True) -> Iterator[Document]:
+def read_documents(
+    path: Path, *, skipped: list[Skipped] | None = None, tell: bool = True, only: Collection[str] | None = None
+) -> Iterator[Document]:
     """The documents of a folder (every .txt, .md, .html and .jsonl below it, in path order) or of one such file.
 
     In a folder a document's id is its relative path without suffix; a JSONL line brings its own `id` (without one,
     the digest of its text). What cannot be read is appended to `skipped` and, if `tell`, logged once at the end.
+    `only`: the paths of the files that are read, where not all are.
     Errors: InputError where `path` is missing, of an unknown kind, or a folder without documents.
     """
     problems: list[Skipped] = [] if skipped is None else skipped
-    files = _files(path)
+    files = [file for file in _files(path) if only is None or str(file) in only]
     seen: dict[str, str] = {}
     num_read = 0
     for file in files:

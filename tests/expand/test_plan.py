@@ -75,3 +75,21 @@ def test_a_corpus_with_nothing_is_refused(tmp_path: Path, kind: str) -> None:
     for path in (tmp_path / "empty", tmp_path / "missing"):
         with pytest.raises(InputError, match=r"corpus\.path"):
             make_plan(Corpus(path, kind), [], reader="toy")
+
+
+def test_a_feed_that_cannot_be_read_loses_none_of_its_lines(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path, {"a.md": "one.", "feed.jsonl": ""})
+    known = [row("x", "two.", corpus.source, f"{corpus.path}/feed.jsonl:1"), row("y", "two.", corpus.source, "y.md")]
+    unsettled = Corpus(
+        tmp_path, settled=frozenset({f"{tmp_path}/a.md"}), unsettled=frozenset({f"{tmp_path}/feed.jsonl"})
+    )
+    plan = make_plan(unsettled, known, reader="toy")
+    assert (plan.added, plan.removed) == (("a",), ("y",))
+
+
+def test_an_unread_file_is_known_by_its_id_where_the_ledger_has_another_path(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path, {"a.md": "one.", "b.md": "\0", "k.tsv": "A\tr\tB"})
+    known = [row("b", "two.", corpus.source, "there/b.md"), row("k.tsv", "", corpus.source, "there/k.tsv")]
+    settled = Corpus(tmp_path, settled=frozenset({f"{tmp_path}/a.md", f"{tmp_path}/b.md"}),
+                     unsettled=frozenset({f"{tmp_path}/k.tsv"}))  # fmt: skip
+    assert make_plan(settled, known, reader="toy").removed == ()

@@ -1,6 +1,10 @@
 """extract, index and expand as a user runs them."""
 
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -158,3 +162,53 @@ def test_several_processes_extract_the_same(folder: Path, engine: tuple[str, ...
     one, many = (sorted((folder / kb / "extract").rglob("*.jsonl")) for kb in ("one", "many"))
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in many]
     assert one
+
+
+def stop_after(runs: Path, lines: int) -> None:
+    """Sends this process SIGTERM once the run has so many lines of metrics."""
+
+    def wait() -> None:
+        for _ in range(1200):
+            time.sleep(0.05)
+            found = [len(path.read_text().splitlines()) for path in runs.glob("expand-*/metrics.jsonl")]
+            if found and max(found) >= lines:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            if found and max(found) == 1:
+                (runs.parents[1] / "facts" / "more.tsv").write_text("Kismet\thas_genre\tMusical\n")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def test_a_watch_commits_as_files_come_and_ends_by_sigterm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "facts").mkdir()
+    (folder / "kb.txt").rename(folder / "facts" / "kb.txt")
+    stop_after(folder / "runs" / "default", 2)
+    keys = ("corpus=facts", "corpus.path=facts", "kb=kb", "watch=true", "watch_seconds=0.05", *EMBEDDER)
+    assert expand.main(keys) == 0
+    assert "stopped; what was committed stays" in capsys.readouterr().err
+    (run,) = folder.glob("runs/default/expand-*")
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert (manifest["status"], manifest["metrics"]) == (
+        "done", {"num_generations": 2, "num_added": 2, "num_changed": 0, "num_removed": 0},
+    )  # fmt: skip
+    with KnowledgeBase.open("kb") as base:
+        assert (facts_of("kb"), len(base.memory("fact")), base.generation) == (3, 3, "gen-000002")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            ("dry_run=true", "corpus.allow_empty=true"),
+            "watch=true goes without dry_run, corpus.allow_empty; run expand",
+        ),
+        (("watch_seconds=0",), "watch_seconds=0: more than 0 is wanted"),
+    ],
+)
+def test_what_makes_no_sense_with_a_watch_is_refused(
+    capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
+) -> None:
+    assert expand.main(("corpus=facts", "corpus.path=kb.txt", "kb=kb", "watch=true", *keys)) == 2
+    assert message in capsys.readouterr().err
