@@ -14,7 +14,7 @@ class InputError(KgqaError):
 
 
 class StoreError(KgqaError):
-    """A knowledge base on disk is missing, damaged, of a newer format, or at odds with the configuration."""
+    """A knowledge base or a server is missing, damaged, of a newer format, or at odds with the configuration."""
 
 
 class LockedError(StoreError):

@@ -1,7 +1,7 @@
 """The embedded graph store: Oxigraph on disk, spoken to natively in our terms.
 
-A quad is (head, relation, tail, graph). The writer has `live/`; readers open snapshots, which are hard links to the
-same immutable files, so that one costs milliseconds and nobody waits for anybody.
+The writer has `live/`; readers open snapshots, which are hard links to the same immutable files, so that one costs
+milliseconds and nobody waits for anybody.
 """
 
 import shutil
@@ -16,11 +16,10 @@ from rdflib import Dataset
 
 from kgqa.artifacts import write_atomic
 from kgqa.errors import InputError, StoreError
+from kgqa.graph.store import Quad
 from kgqa.graph.terms import fast_token, from_node, to_node
 
 __all__ = ["BULK", "Dataset", "GraphStore", "Quad", "mark_live", "open_live"]
-
-Quad = tuple[str, str, str, str]
 
 BULK = 20_000
 """Quads from which the bulk loader is the faster way; it writes sorted files past the log, each call all or nothing."""
@@ -111,6 +110,15 @@ class GraphStore:
         """Whether any quad of the graph matches."""
         return next(self.scan(head, relation, tail, graph=graph), None) is not None
 
+    def quads(self) -> Iterator[Quad]:
+        """Every quad of every graph."""
+        return map(_our_quad, self.native)
+
+    def missing_in(self, other: "GraphStore") -> Iterator[Quad]:
+        """The quads that `other` does not hold: a pass over all of this store, with one look-up each."""
+        held = other.native
+        return (_our_quad(quad) for quad in self.native if quad not in held)
+
     def query(self, sparql: str) -> list[tuple[str, ...]]:
         """Rows of terms of a SELECT, in its variables' order ("" where unbound); of an ASK one row, "true" or "false".
 
@@ -164,3 +172,7 @@ def mark_live(graph: Path, committed: str) -> None:
 
 def _native_quad(quad: Quad) -> ox.Quad:
     return ox.Quad(*map(to_node, quad))  # type: ignore[arg-type]
+
+
+def _our_quad(quad: ox.Quad) -> Quad:
+    return from_node(quad.subject), quad.predicate.value, from_node(quad.object), from_node(quad.graph_name)

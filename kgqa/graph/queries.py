@@ -3,10 +3,13 @@
 All queries name their graph: reasoning is over `urn:kgqa:asserted`, where each fact stands once.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from functools import lru_cache
+from itertools import count, groupby
 
+from kgqa.graph.store import Quad
 from kgqa.graph.terms import token
 from kgqa.ids import ASSERTED
 
@@ -58,3 +61,64 @@ def _walk(choice: Choice, before: str, after: str) -> str:
     relation, inverse = choice
     head, tail = (after, before) if inverse else (before, after)
     return f"{{ ?{head} {token(relation)} ?{tail} }}"
+
+
+GRAPHS = """
+    SELECT DISTINCT ?graph
+    WHERE { GRAPH ?graph { ?head ?relation ?tail } FILTER(STRSTARTS(STR(?graph), 'urn:kgqa:')) }
+"""
+"""The graphs of kgqa that a store holds; it may have others, which are not ours."""
+
+
+def scan_query(head: str | None, relation: str | None, tail: str | None, graph: str | None) -> str:
+    """CONSTRUCT: the triples of a graph (None: the default graph) that match; None matches all."""
+    pattern = _pattern(head, relation, tail)
+    return f"CONSTRUCT {{ {pattern} }} WHERE {{ {_within(graph, pattern)} }}"
+
+
+def count_query(head: str | None, relation: str | None, tail: str | None, graph: str | None) -> str:
+    """SELECT ?count: how many triples of a graph (None: the default graph) match."""
+    return f"SELECT (COUNT(*) AS ?count) WHERE {{ {_within(graph, _pattern(head, relation, tail))} }}"
+
+
+def ask_query(head: str | None, relation: str | None, tail: str | None, graph: str) -> str:
+    """ASK: whether any triple of a graph matches."""
+    return f"ASK {{ {_within(graph, _pattern(head, relation, tail))} }}"
+
+
+def data_update(verb: str, quads: Iterable[Quad]) -> str:
+    """INSERT DATA or DELETE DATA, as `verb` says."""
+    blocks = (
+        f"GRAPH {_written(graph)} {{\n"
+        + "".join(f"{_written(h)} {_written(r)} {_written(t)} .\n" for h, r, t, _ in rows)
+        + "}"
+        for graph, rows in groupby(quads, key=lambda quad: quad[3])
+    )
+    return f"{verb} DATA {{\n" + "\n".join(blocks) + "\n}"
+
+
+def drop_update(graphs: Iterable[str]) -> str:
+    """DROP of each graph; one that is not there is passed over."""
+    return " ;\n".join(f"DROP SILENT GRAPH {token(graph)}" for graph in graphs)
+
+
+def _within(graph: str | None, pattern: str) -> str:
+    return pattern if graph is None else f"GRAPH {token(graph)} {{ {pattern} }}"
+
+
+def _pattern(head: str | None, relation: str | None, tail: str | None) -> str:
+    places = (head, "?head"), (relation, "?relation"), (tail, "?tail")
+    return " ".join(variable if term is None else _written(term) for term, variable in places)
+
+
+_BACKSLASH = re.compile(r"\\\\([uU])|\\.", re.DOTALL)
+
+
+@lru_cache(maxsize=65536)
+def _written(term: str) -> str:
+    """`token`, for servers that undo \\uXXXX before they look for strings (SPARQL 1.1, 19.2): a backslash and a u that
+    stand in a text must not look like that, so the u is written as an escape of its own."""
+    text = token(term)
+    if "\\\\u" not in text and "\\\\U" not in text:
+        return text
+    return _BACKSLASH.sub(lambda match: f"\\\\\\u{ord(match[1]):04X}" if match[1] else match[0], text)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kgqa.graph.oxigraph import GraphStore
 from kgqa.graph.queries import LABEL, NAMES
+from kgqa.graph.store import Graph
 from kgqa.graph.terms import relation_text, text_of
 from kgqa.ids import ASSERTED
 
@@ -55,10 +55,10 @@ def triple_table(triples: Iterable[tuple[str, str, str]], labels: Mapping[str, s
     )
 
 
-def table_of(store: GraphStore) -> TripleTable:
-    """The asserted graph of a store, with what its names graph calls the terms."""
-    labels = {term: text_of(label) for term, _, label, _ in store.scan(relation=LABEL, graph=NAMES)}
-    return triple_table(((head, relation, tail) for head, relation, tail, _ in store.scan(graph=ASSERTED)), labels)
+def table_of(graph: Graph) -> TripleTable:
+    """The asserted graph, wherever it is kept, with what its names graph calls the terms."""
+    labels = {term: text_of(label) for term, _, label, _ in graph.scan(relation=LABEL, graph=NAMES)}
+    return triple_table(((head, relation, tail) for head, relation, tail, _ in graph.scan(graph=ASSERTED)), labels)
 
 
 def _sorted(seen: Mapping[str, int]) -> tuple[list[str], NDArray[np.int64]]:

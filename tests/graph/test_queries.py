@@ -1,11 +1,13 @@
 """The SPARQL of an answer returns exactly what a naive walk over sets returns."""
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from kgqa.errors import InputError
 from kgqa.graph.oxigraph import GraphStore
-from kgqa.graph.queries import PathBranch, path_query
+from kgqa.graph.queries import PathBranch, path_query, scan_query
 from kgqa.graph.terms import literal
 from kgqa.ids import ASSERTED, entity_iri, relation_iri
 
@@ -60,3 +62,18 @@ def memory_store() -> GraphStore:
 def test_a_term_never_becomes_syntax(topic: str) -> None:
     with pytest.raises(InputError, match="is not a term"):
         path_query([PathBranch([topic], [[(RELATIONS[0], False)]])])
+
+
+PIECES = strategies.sampled_from(["\\", "u0041", "U00000041", '"', "\n", "\x01", "é"])
+
+
+@given(strategies.lists(PIECES, max_size=8).map("".join))
+def test_a_text_survives_servers_that_undo_escapes_before_they_look_for_strings(text: str) -> None:
+    """SPARQL 1.1, 19.2: \\uXXXX and \\UXXXXXXXX stand for their character wherever they are, strings or not."""
+    written = scan_query(None, None, literal(text), None)
+    undone = re.sub(r"\\u([0-9A-F]{4})|\\U([0-9A-F]{8})", lambda m: chr(int(m[1] or m[2], 16)), written)
+    for query in (written, undone):
+        store = memory_store()
+        store.add([("urn:a", "urn:b", literal(text), "urn:g")])
+        query = query.replace("WHERE {", "WHERE { GRAPH <urn:g> {") + "}"
+        assert store.query(query) == [("urn:a", "urn:b", literal(text))]

@@ -1,0 +1,32 @@
+"""The SPARQL server that tests share, one a test process."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.servers import Front, Oxigraph
+
+
+@pytest.fixture(scope="session")
+def _one_oxigraph() -> Iterator[Oxigraph]:
+    with TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as name:
+        server = Oxigraph(Path(name)).start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+def oxigraph(_one_oxigraph: Oxigraph) -> Oxigraph:
+    """A real server that holds nothing."""
+    _one_oxigraph.clear()
+    return _one_oxigraph
+
+
+@pytest.fixture
+def front(oxigraph: Oxigraph) -> Iterator[Front]:
+    """The server behind a front that can be told to fail."""
+    with Front(oxigraph.url) as front:
+        yield front
