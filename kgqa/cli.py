@@ -31,6 +31,7 @@ STAGES = {
     "verify": "whether it is whole, byte by byte, and what to do where it is not",
     "rollback": "back to an older generation, by a new one that says the same",
     "compact": "everything rewritten without what is dead; the one step that costs what it holds",
+    "mirror": "a SPARQL server in step with a knowledge base",
 }
 
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -58,6 +58,11 @@ class Generation:
     def name(self) -> str:
         return generation_name(self.number)
 
+    @property
+    def graph_state(self) -> str:
+        """Tells this graph from every other one, of other knowledge bases too: its snapshot's name and digest."""
+        return f"{self.snapshot} {_digest(self.snapshot_files)[:16]}"
+
 
 def generation_name(number: int) -> str:
     return f"gen-{number:06d}"

@@ -8,8 +8,11 @@ from typing import IO, Self
 from kgqa.conflicts import Conflict, Policy, learned_relations, read_conflicts
 from kgqa.errors import InputError, StoreError
 from kgqa.generations import Generation, hold_generation
+from kgqa.graph.mirror import PinnedGraph, mirrored
 from kgqa.graph.oxigraph import Dataset, GraphStore
 from kgqa.graph.queries import LABEL, NAMES
+from kgqa.graph.sparql import SparqlStore
+from kgqa.graph.store import Graph
 from kgqa.graph.subgraph import TripleTable, table_of
 from kgqa.graph.terms import is_literal, relation_text, text_of
 from kgqa.ledger import Ledger
@@ -24,24 +27,30 @@ KINDS = ("entity", "relation", "fact", "passage")
 class KnowledgeBase:
     """One generation, open for reading; a context manager. A writer may commit others meanwhile, and prune others."""
 
-    def __init__(self, path: Path, state: Generation, held: IO[str]) -> None:
+    def __init__(self, path: Path, state: Generation, held: IO[str], server: SparqlStore | None = None) -> None:
         self.path = path
         self.state = state
         self._held = held
         self.ledger = Ledger.read(path / "ledger.sqlite", state.number)
-        self.graph = GraphStore.open(path / "graph" / "snapshots" / state.snapshot, read_only=True)
+        self.graph: Graph = (
+            PinnedGraph(server, mirrored(state, self.ledger.identity))
+            if server
+            else GraphStore.open(path / "graph" / "snapshots" / state.snapshot, read_only=True)
+        )
 
     @classmethod
-    def open(cls, path: str | Path, *, generation: str | None = None) -> Self:
+    def open(cls, path: str | Path, *, generation: str | None = None, server: SparqlStore | None = None) -> Self:
         """Opens the current generation, or an older one by name (`gen-000003`).
 
-        Raises StoreError when there is no knowledge base, it is damaged, or a newer kgqa wrote it.
+        `server`: the mirror that the graph is read from, instead of the snapshot on disk; it is closed with the
+        knowledge base. Raises StoreError when there is no knowledge base, it is damaged, a newer kgqa wrote it, or the
+        server has another generation.
         """
         path = Path(path)
         found = hold_generation(path, generation)
         if found is None:
             raise StoreError(f"no knowledge base at {path}; build one: pipelines/extract.py corpus.path=DIR kb={path}")
-        return cls(path, *found)
+        return cls(path, *found, server)
 
     def __enter__(self) -> Self:
         return self
@@ -87,9 +96,12 @@ class KnowledgeBase:
         named = zip(table.entity_texts, table.entities, strict=True)
         yield from ((text, term) for text, term in named if is_literal(term))
         entities = set(table.entities)
-        for term, _, name, _ in self.graph.scan(graph=NAMES):
-            if term in entities:
-                yield text_of(name), term
+        yield from ((name, term) for name, term in self._names if term in entities)
+
+    @cached_property
+    def _names(self) -> list[tuple[str, str]]:
+        """(name, term) of the graph of names; read once, since a server may be further on when it is asked again."""
+        return [(text_of(name), term) for term, _, name, _ in self.graph.scan(graph=NAMES)]
 
     def provenance(self, triples: Sequence[tuple[str, str, str]]) -> list[list[Provenance]]:
         """For each triple its supports, the surest first; an empty list for one that no document states.
@@ -125,8 +137,8 @@ class KnowledgeBase:
 
     def text(self, term: str, *, relation: bool = False) -> str:
         """What a node is called, or a `relation`; also one that is only in what is not asserted."""
-        label = next(self.graph.scan(term, LABEL, graph=NAMES), None)
-        return text_of(label[2]) if label else relation_text(term) if relation else text_of(term)
+        labels = [text_of(label) for _, _, label, _ in self.graph.scan(term, LABEL, graph=NAMES)]
+        return labels[0] if labels else relation_text(term) if relation else text_of(term)
 
     def memory(
         self,
@@ -147,5 +159,7 @@ class KnowledgeBase:
         return self.graph.query(sparql)
 
     def dataset(self) -> Dataset:
-        """The graphs as an rdflib Dataset, read-only; one graph of it by `get_context`."""
+        """The graphs as an rdflib Dataset, read-only; one graph of it by `get_context`. Not from a server."""
+        if not isinstance(self.graph, GraphStore):
+            raise StoreError(f"{self.path} is open on a server; rdflib reads the graph on disk: open it without one")
         return self.graph.dataset()

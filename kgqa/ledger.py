@@ -59,6 +59,7 @@ CREATE INDEX IF NOT EXISTS overruled_slot ON overruled (head, relation);
 CREATE INDEX IF NOT EXISTS cardinalities_relation ON cardinalities (relation);
 """
 """Made when a ledger of format 1 is next written to (kgqa.conflicts, kgqa.expand.overrule)."""
+IDENTITY = "INSERT OR IGNORE INTO meta VALUES ('identity', random() & 9223372036854775807);"
 VERSIONED = ("documents", "supports", "names", "passages", "redirects", "overruled", "cardinalities")
 # What undoing a generation looks for. Births come in order, so that their index only ever grows at its end.
 HISTORY = "".join(
@@ -135,7 +136,7 @@ class Ledger:
         """Opens for writing generation `committed` + 1, and drops what a run that did not commit has left."""
         connection = _connect(path, "rwc")
         schema = "" if _has_tables(connection) else SCHEMA
-        connection.executescript(f"BEGIN; {schema}{CONFLICTS}{HISTORY} COMMIT;")
+        connection.executescript(f"BEGIN; {schema}{CONFLICTS}{HISTORY}{IDENTITY} COMMIT;")
         written = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
         if written and written[0] > committed:
             _undo(connection, committed)
@@ -177,6 +178,12 @@ class Ledger:
     def rows(self, sql: str, **values: object) -> Iterator[tuple[object, ...]]:
         """Runs a query that may say `:generation`."""
         return self.connection.execute(sql, {"generation": self.generation, **values})
+
+    @property
+    def identity(self) -> int:
+        """Tells this knowledge base and its copies from all others; 0 where kgqa before 0.2 was the last to write."""
+        row = self.connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
+        return int(row[0]) if row else 0
 
     def documents(self) -> Iterator[DocumentRow]:
         """Every live document, by id."""

@@ -24,7 +24,7 @@ from kgqa.cli import printable
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.runs import append_metrics
 
-from .parts import answering, answers_depend_on, engine_of
+from .parts import answering, answers_depend_on, engine_of, server_of
 from .stage import stage
 
 COLUMNS = {
@@ -48,7 +48,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     out = Path(cfg.out) if cfg.out else run_folder / "answers.jsonl"
     path, skips = Path(cfg.questions), Skips(run_folder / "skipped.jsonl")
     plain = OmegaConf.to_container(cfg, resolve=True)
-    with KnowledgeBase.open(cfg.kb, generation=cfg.generation) as kb:
+    with KnowledgeBase.open(cfg.kb, generation=cfg.generation, server=server_of(cfg)) as kb:
         tell_of_vectors(kb)
         summary = answer_batch(
             engine_of(cfg),

@@ -1,5 +1,6 @@
-"""From the configuration to the parts that extract, index and expand are given."""
+"""From the configuration to the parts that the stages are given."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -20,11 +21,15 @@ from kgqa.engine.ray import RayEngine
 from kgqa.errors import ConfigError
 from kgqa.expand.apply import Outcome, Settings
 from kgqa.expand.batches import TextExtractor
+from kgqa.expand.mirror import Mirror
 from kgqa.expand.plan import Corpus
 from kgqa.expand.report import report_conflicts
 from kgqa.expand.spread import SpreadExtractor, reading
 from kgqa.generations import current_generation, read_generation
+from kgqa.graph.endpoint import Credentials, Endpoint
+from kgqa.graph.fetch import fetch
 from kgqa.graph.ontology import functional_relations
+from kgqa.graph.sparql import SparqlStore
 from kgqa.ids import digest, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
@@ -41,13 +46,38 @@ _NO_MATTER = ("engine", "name", "out")
 
 
 def corpus_of(cfg: DictConfig) -> Corpus:
-    """The corpus that the command line names."""
-    return Corpus(Path(cfg.corpus.path), cfg.corpus.kind)
+    """The corpus that the command line names; a server's graph is fetched."""
+    path = Path(cfg.corpus.path)
+    if cfg.corpus.kind != "sparql":
+        return Corpus(path, cfg.corpus.kind)
+    with SparqlStore(_endpoint(cfg.corpus, "KGQA_CORPUS"), read_only=True, batch_size=1) as store:
+        fetch(store, path, graph=cfg.corpus.graph, query=cfg.corpus.query)
+    return Corpus(path, "facts")
+
+
+def server_of(cfg: DictConfig, *, write: bool = False) -> SparqlStore | None:
+    """The server that the group `graph` names, to be read or to be written; None for the store on disk."""
+    if cfg.graph.kind == "oxigraph":
+        return None
+    if write and cfg.graph.read_only:
+        raise ConfigError(
+            f"{cfg.graph.url} is to follow {cfg.kb}, and may not be written; set graph.read_only=false, or leave out "
+            "graph=sparql and run kgqa mirror later"
+        )
+    endpoint = _endpoint(cfg.graph, "KGQA_SPARQL", cfg.graph.update_url, cfg.graph.store_url)
+    return SparqlStore(endpoint, read_only=not write, batch_size=cfg.graph.batch_size)
+
+
+def mirror_of(cfg: DictConfig) -> Mirror | None:
+    """The server that is to follow the knowledge base; None where there is none."""
+    server = server_of(cfg, write=True)
+    return Mirror(Path(cfg.kb), server, cfg.graph.replace) if server else None
 
 
 def settings_of(cfg: DictConfig, *, extract: bool, index: bool) -> Settings:
     """What a delta is made with. spaCy is loaded only where there may be prose, the encoder only to index."""
     settings = Settings(
+        mirror=mirror_of(cfg) if extract and not cfg.dry_run else None,
         embedder=embedder_of(cfg, _indexed_with(Path(cfg.kb))) if index else None,
         options=options_of(cfg),
         policy=policy_of(cfg),
@@ -101,7 +131,7 @@ def answerer_of(cfg: DictConfig, kb: KnowledgeBase) -> Answerer:
 def answering(config: dict[str, Any], generation: str) -> Iterator[Callable[[Batch], Answered]]:
     """What a worker answers with, opened for itself; `config` as plain values, which can be sent to it."""
     cfg = OmegaConf.create(config)
-    with KnowledgeBase.open(cfg.kb, generation=generation) as kb:
+    with KnowledgeBase.open(cfg.kb, generation=generation, server=server_of(cfg)) as kb:
         yield partial(answer_lines, answerer_of(cfg, kb))
 
 
@@ -162,6 +192,18 @@ def metrics_of(outcome: Outcome) -> dict[str, Any]:
         "num_unchanged": delta.unchanged,
     }
     return {"generation": outcome.generation or "unchanged", **plan, **outcome.counts}
+
+
+def _endpoint(keys: DictConfig, environment: str, *other_urls: str | None) -> Endpoint:
+    """The endpoint of a group's keys. Credentials come from the environment, so that no file of a run holds them."""
+    found = {name: os.environ.get(f"{environment}_{name.upper()}") or None for name in ("user", "password", "token")}
+    credentials = Credentials(
+        user=found["user"], password=found["password"] or "", token=found["token"], digest=keys.auth == "digest"
+    )
+    return Endpoint(
+        keys.url, *other_urls, credentials=credentials,
+        timeout=keys.timeout, retries=keys.retries, backoff=keys.backoff,
+    )  # fmt: skip
 
 
 def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:

@@ -23,7 +23,7 @@ from kgqa.reason.predict import Predictor
 from kgqa.reason.training import TrainingOptions, fit
 from kgqa.types import Question
 
-from .parts import linker_of
+from .parts import linker_of, server_of
 from .stage import stage
 
 
@@ -43,7 +43,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     resume = options.pop("resume")
     num_dev = options.pop("dev_questions")
     _leave_out_false_alarms()
-    with KnowledgeBase.open(cfg.kb) as kb:
+    with KnowledgeBase.open(cfg.kb, server=server_of(cfg)) as kb:
         tell_of_vectors(kb)
         linker = linker_of(cfg, kb)
         train, dev = _questions(cfg, linker)

@@ -16,6 +16,7 @@ from kgqa.conflicts import Policy
 from kgqa.errors import ConfigError, InputError, StoreError
 from kgqa.expand.batches import BatchWriter, Extracted, TextExtractor, unfinished
 from kgqa.expand.changes import Changes, graph_changes
+from kgqa.expand.mirror import Mirror
 from kgqa.expand.overrule import count_heads, overrule
 from kgqa.expand.plan import GIVEN, Corpus, content_hash, make_plan
 from kgqa.expand.record import Resolve, apply_redirects, record_facts, record_prose
@@ -55,6 +56,8 @@ class Settings:
     seed: int | None = None
     keep: int | None = None
     """Generations that stay readable, the newest ones; None: all."""
+    mirror: Mirror | None = None
+    """A server that follows each commit."""
 
 
 @dataclass
@@ -66,7 +69,8 @@ class Outcome:
     redecided: bool = False
     """Whether the policy for conflicts was another before, so that all of them were decided anew."""
     counts: dict[str, int] = field(default_factory=dict)
-    """num_facts_added, num_facts_removed, num_vectors_added, num_vectors_removed, num_skipped, then the totals."""
+    """num_facts_added, num_facts_removed, num_vectors_added, num_vectors_removed, num_mirror_added, num_mirror_removed,
+    num_skipped, then the totals."""
 
 
 def expand(
@@ -82,9 +86,12 @@ def expand(
     """Brings the knowledge base `kb` to what `corpus` says now, in one generation; makes it when there is none.
 
     With `dry_run` only the plan is made. Raises LockedError while another process writes, InputError for a corpus that
-    cannot be used, StoreError for a damaged knowledge base or one whose vectors another embedder made.
+    cannot be used, StoreError for a damaged knowledge base or one whose vectors another embedder made, and for a mirror
+    that cannot be written: before any work, or after the commit, and then the next run brings it in step.
     """
     with writing(kb) as writer:
+        if settings.mirror and not dry_run:
+            settings.mirror.check()
         reader = settings.extractor.identity if settings.extractor else ""
         known = writer.ledger.documents()
         delta = make_plan(corpus, known, reader=reader, allow_empty=allow_empty, remove=remove, strict=settings.strict)
@@ -94,7 +101,8 @@ def expand(
         )  # fmt: skip
         redecided = _is_new_policy(writer, settings.policy)
         if dry_run or (delta.empty and not redecided):
-            return Outcome(None, delta, redecided, {**writer.counts, "num_skipped": len(corpus.skipped)})
+            mirrored = {} if dry_run else _mirror(writer, settings)
+            return Outcome(None, delta, redecided, {**mirrored, **writer.counts, "num_skipped": len(corpus.skipped)})
         writer.check_embedder(settings.embedder)
         num_skipped = _read_corpus(writer, corpus, delta, settings)
         apply_redirects(writer.ledger, settings.resolve)
@@ -105,7 +113,8 @@ def expand(
         name = _commit(writer, stage, settings)
         counts = {
             "num_facts_added": len(changes.new.facts), "num_facts_removed": len(changes.old.facts),
-            **vectors, "num_skipped": num_skipped + len(corpus.skipped), **writer.counts,
+            **vectors, **_mirror(writer, settings, changes),
+            "num_skipped": num_skipped + len(corpus.skipped), **writer.counts,
         }  # fmt: skip
         return Outcome(name, delta, redecided, counts)
 
@@ -236,6 +245,13 @@ def _follow(writer: Writer, changes: Changes, settings: Settings) -> dict[str, i
         return _apply_vectors(writer, delta_of_changes(changes.old, changes.new), settings)
     with GraphStore.open(writer.kb / "graph" / "snapshots" / writer.snapshot, read_only=True) as store:
         return catch_up(writer, store, settings)
+
+
+def _mirror(writer: Writer, settings: Settings, changes: Changes | None = None) -> dict[str, int]:
+    """The server in step with what is committed, where one follows and anything is."""
+    if settings.mirror is None or not (changes or writer.base):
+        return {}
+    return settings.mirror.follow(base=writer.base, changes=changes)
 
 
 def catch_up(writer: Writer, store: GraphStore, settings: Settings) -> dict[str, int]:

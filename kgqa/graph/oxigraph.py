@@ -103,21 +103,17 @@ class GraphStore:
     def quads(self) -> Iterator[Quad]:
         """Every quad of every graph."""
         found: Iterable[Any] = self.native
-        for quad in found:
-            yield from_node(quad.subject), quad.predicate.value, from_node(quad.object), quad.graph_name.value
+        return map(_our_quad, found)
 
     def has(self, head: str | None = None, relation: str | None = None, tail: str | None = None, *, graph: str) -> bool:
         """Whether any quad of the graph matches."""
         return next(self.scan(head, relation, tail, graph=graph), None) is not None
 
-    def quads(self) -> Iterator[Quad]:
-        """Every quad of every graph."""
-        return map(_our_quad, self.native)
-
     def missing_in(self, other: "GraphStore") -> Iterator[Quad]:
         """The quads that `other` does not hold: a pass over all of this store, with one look-up each."""
+        found: Iterable[Any] = self.native
         held = other.native
-        return (_our_quad(quad) for quad in self.native if quad not in held)
+        return (_our_quad(quad) for quad in found if quad not in held)
 
     def query(self, sparql: str) -> list[tuple[str, ...]]:
         """Rows of terms of a SELECT, in its variables' order ("" where unbound); of an ASK one row, "true" or "false".
@@ -174,5 +170,5 @@ def _native_quad(quad: Quad) -> ox.Quad:
     return ox.Quad(*map(to_node, quad))  # type: ignore[arg-type]
 
 
-def _our_quad(quad: ox.Quad) -> Quad:
-    return from_node(quad.subject), quad.predicate.value, from_node(quad.object), from_node(quad.graph_name)
+def _our_quad(quad: Any) -> Quad:
+    return from_node(quad.subject), quad.predicate.value, from_node(quad.object), quad.graph_name.value

@@ -63,11 +63,15 @@ def _walk(choice: Choice, before: str, after: str) -> str:
     return f"{{ ?{head} {token(relation)} ?{tail} }}"
 
 
-GRAPHS = """
+META = "urn:kgqa:meta"
+"""The graph of what a server says of itself (kgqa.graph.mirror)."""
+GRAPHS = f"""
     SELECT DISTINCT ?graph
-    WHERE { GRAPH ?graph { ?head ?relation ?tail } FILTER(STRSTARTS(STR(?graph), 'urn:kgqa:')) }
+    WHERE {{
+        GRAPH ?graph {{ ?head ?relation ?tail }} FILTER(STRSTARTS(STR(?graph), 'urn:kgqa:') && ?graph != <{META}>)
+    }}
 """
-"""The graphs of kgqa that a store holds; it may have others, which are not ours."""
+"""The graphs of a knowledge base that a server holds; it may have others, which are not ours."""
 
 
 def scan_query(head: str | None, relation: str | None, tail: str | None, graph: str | None) -> str:

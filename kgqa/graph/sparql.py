@@ -70,6 +70,11 @@ class SparqlStore:
             return False
         return self.query(queries.ask_query(head, relation, tail, graph)) == [("true",)]
 
+    def quads(self) -> Iterator[Quad]:
+        """Every quad of every graph of kgqa's, each graph checked as by `scan`."""
+        for (graph,) in self.query(queries.GRAPHS):
+            yield from self.scan(graph=graph)
+
     def query(self, sparql: str) -> list[tuple[str, ...]]:
         """Rows of terms of a SELECT, in its variables' order ("" where unbound); of an ASK one row, "true" or "false".
 

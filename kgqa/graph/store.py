@@ -20,6 +20,10 @@ class Graph(Protocol):
         """Whether any quad of the graph matches."""
         ...
 
+    def quads(self) -> Iterator[Quad]:
+        """Every quad of every graph of kgqa's."""
+        ...
+
     def query(self, sparql: str) -> list[tuple[str, ...]]:
         """Rows of terms of a SELECT, in its variables' order ("" where unbound); of an ASK one row, "true" or "false".
 

@@ -17,7 +17,7 @@ from tests.graph.test_queries import NODES, RELATIONS, branches, graphs, memory_
 from tests.servers import Oxigraph, open_store
 
 QUICK = settings(
-    max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate)
+    max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate)
 )
 LITERALS = [
     *map(literal, ("", 'a "quote"', "back\\slash", "\\u0041 \\U0001F600", "\\\x01u0041", "line\nbreak\r\t")),
@@ -56,7 +56,7 @@ def fill(store: Store, quads: set[Quad]) -> None:
 @given(QUADS)
 def test_a_scan_is_a_filter(store: Store, quads: set[Quad]) -> None:
     fill(store, quads)
-    heads, tails = [None, NODES[0], NODES[4]], [None, NODES[1], LITERALS[0], LITERALS[3]]
+    heads, tails = [None, NODES[0], NODES[4]], [None, NODES[1], LITERALS[3]]
     for head, relation, tail in product(heads, [None, RELATIONS[0]], tails):
         wanted = {
             quad for quad in quads
@@ -129,7 +129,7 @@ def test_writing_twice_is_writing_once(store: Store) -> None:
     assert store.add(quads) == store.add(quads) == 12
     assert sorted(store.scan(graph=ASSERTED)) == sorted(quads)
     assert store.remove(quads[:7]) == store.remove(iter(quads[:7])) == 7
-    assert sorted(store.scan(graph=ASSERTED)) == sorted(quads[7:])
+    assert sorted(store.scan(graph=ASSERTED)) == sorted(store.quads()) == sorted(quads[7:])
 
 
 BAD = [
