@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -48,12 +47,8 @@ class Summary:
     """By the questions' kind and under "all"; empty when no question has gold answers."""
     latencies: dict[int, int] = field(default_factory=dict)
     """Questions by class of latency: of a question, its share of its batch's time and what it took alone."""
-    said: "array[float]" = field(default_factory=lambda: array("d"))
-    """Of each question with gold, the probability of its first answer, given or withheld; 0 without one,"""
-    right: "array[int]" = field(default_factory=lambda: array("b"))
-    """whether that answer is right,"""
-    answerable: "array[int]" = field(default_factory=lambda: array("b"))
-    """and whether there is a right one."""
+    doubts: dict[str, int] = field(default_factory=dict)
+    """Questions with gold by `doubt` of their first answer."""
 
     def count(self, answer: Answer, one: Scores, *, right: bool) -> None:
         """Take one more answer in; `right`: its first one, given or withheld."""
@@ -65,9 +60,8 @@ class Summary:
         place = round(math.log(max(answer.seconds, 1e-9)) / _LATENCY_STEP)
         self.latencies[place] = self.latencies.get(place, 0) + 1
         if answer.question.answers is not None:
-            self.said.append(answer.found[0].score if answer.found else 0.0)
-            self.right.append(right)
-            self.answerable.append(bool(answer.question.answers))
+            key = doubt(answer, right=right)
+            self.doubts[key] = self.doubts.get(key, 0) + 1
             for kind in {answer.question.kind, ALL} - {""}:
                 self.scores[kind] = self.scores.get(kind, Scores()) + one
 
@@ -79,9 +73,7 @@ class Summary:
         self.latencies = dict(Counter(self.latencies) + Counter(other.latencies))
         for kind, scores in other.scores.items():
             self.scores[kind] = self.scores.get(kind, Scores()) + scores
-        self.said.extend(other.said)
-        self.right.extend(other.right)
-        self.answerable.extend(other.answerable)
+        self.doubts = dict(Counter(self.doubts) + Counter(other.doubts))
 
     def latency(self, share: float) -> float:
         """The seconds that this share of the questions took at most; 0 without any."""
@@ -108,8 +100,9 @@ class Summary:
 
     def selective(self) -> dict[str, float]:
         """How far the probabilities held, and what withholding gains; see `kgqa.answer.selective`."""
-        right, answerable = (np.array(column, dtype=bool) for column in (self.right, self.answerable))
-        return selective_report(np.array(self.said), right, answerable)
+        keys = np.array([key.split() for key in self.doubts], dtype=float).reshape(-1, 3)
+        columns = np.repeat(keys, list(self.doubts.values()), axis=0)
+        return selective_report(columns[:, 0], columns[:, 1] > 0, columns[:, 2] > 0)
 
     def kinds(self) -> list[str]:
         """The kinds that were scored, "all" last."""
@@ -117,18 +110,22 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it."""
-        columns = {name: getattr(self, name).tolist() for name in ("said", "right", "answerable")}
-        return asdict(self) | columns
+        return asdict(self)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Of `to_json`."""
         scores = {kind: Scores(**counts) for kind, counts in fields["scores"].items()}
         latencies = {int(place): number for place, number in fields["latencies"].items()}
-        columns = {
-            name: array(code, fields[name]) for name, code in (("said", "d"), ("right", "b"), ("answerable", "b"))
-        }
-        return cls(**{**fields, "scores": scores, "latencies": latencies, **columns})
+        return cls(**{**fields, "scores": scores, "latencies": latencies})
+
+
+def doubt(answer: Answer, *, right: bool) -> str:
+    """What is kept of an answer's worth, so that counts of it add: the probability of the first answer, given or
+    withheld, to a thousandth (0 without one), whether that is right, and whether there is a right one.
+    """
+    probability = answer.found[0].score if answer.found else 0.0
+    return f"{probability:.3f} {right:d} {bool(answer.question.answers):d}"
 
 
 class Answered(NamedTuple):

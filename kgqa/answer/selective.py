@@ -4,6 +4,7 @@
 no answer could be made for has probability 0 and is not right: whoever demands an answer to it gets a wrong one.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +26,14 @@ class Bin:
 
 
 def reliability(probability: Floats, right: Bools, *, num_bins: int = 10) -> list[Bin]:
-    """Bins of equal mass (Nixon et al. 2019), lowest probability first; fewer where there are fewer questions."""
+    """Bins of equal mass (Nixon et al. 2019), lowest probability first; fewer where there are fewer questions.
+
+    Equal probabilities cannot be told apart: each of them counts as right as they are on average.
+    """
     order = np.argsort(probability, kind="stable")
+    shared = _among_equals(probability, right)
     parts = (part for part in np.array_split(order, num_bins) if len(part))
-    return [Bin(len(part), float(probability[part].mean()), float(right[part].mean())) for part in parts]
+    return [Bin(len(part), float(probability[part].mean()), float(shared[part].mean())) for part in parts]
 
 
 def calibration_error(bins: list[Bin]) -> float:
@@ -40,14 +45,18 @@ def calibration_error(bins: list[Bin]) -> float:
 def risk_coverage(probability: Floats, right: Bools) -> tuple[Floats, Floats]:
     """Coverage and error of the 1, 2, .. n surest questions, `[n]` each (El-Yaniv and Wiener 2010).
 
-    Equal probabilities cannot be told apart: each of them counts as wrong as they are on average.
+    Of equal probabilities each counts as wrong as they are on average.
     """
     order = np.argsort(-probability, kind="stable")
-    _, group = np.unique(-probability[order], return_inverse=True)
-    wrong = ~right[order]
-    shared = (np.bincount(group, wrong) / np.bincount(group))[group] if len(group) else np.zeros(0)
     num = np.arange(1, len(order) + 1)
-    return num / max(len(order), 1), np.cumsum(shared) / num
+    return num / max(len(order), 1), np.cumsum(_among_equals(probability, ~right)[order]) / num
+
+
+def _among_equals(probability: Floats, values: Bools) -> Floats:
+    """Each value's mean over the questions of the same probability, `[n]`."""
+    _, group = np.unique(probability, return_inverse=True)
+    shared: Floats = (np.bincount(group, values) / np.bincount(group))[group]
+    return shared
 
 
 def error_at(coverage: float, probability: Floats, right: Bools) -> float:
@@ -62,7 +71,8 @@ def refused_at(answered: float, probability: Floats, answerable: Bools) -> float
     1 where no question is unanswerable; what no answer could be made for is refused in any case.
     """
     sure = np.sort(probability[answerable])
-    threshold = sure[min(int((1 - answered) * len(sure)), len(sure) - 1)] if len(sure) else 0.0
+    num_refused = math.floor(round((1 - answered) * len(sure), 6))  # 0.2 of 10 is 1.9999999999999996
+    threshold = sure[min(num_refused, len(sure) - 1)] if len(sure) else 0.0
     unanswerable = probability[~answerable]
     return float(((unanswerable < threshold) | (unanswerable == 0)).mean()) if len(unanswerable) else 1.0
 

@@ -72,8 +72,9 @@ def test_what_each_answer_is_worth_is_kept_beside_it(tmp_path):
     assert (third["right"], fourth["right"], fourth["withheld"]) == ([False], [False], ["a"])
     assert set(last) == {"id", "kind", "probability", "withheld", "seconds", "abstained"}
     # Four questions with gold, each said to be right with 0.75; two are.
+    assert summary.doubts == {"0.750 1 1": 2, "0.750 0 1": 1, "0.750 0 0": 1}
     assert summary.metrics()["error@100%"] == 0.5
-    assert summary.metrics()["ece"] == pytest.approx(0.5)  # four bins of one: 0.25 twice, 0.75 twice
+    assert summary.metrics()["ece"] == pytest.approx(0.25)
 
 
 @given(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=30))
@@ -97,7 +98,7 @@ def test_the_engine_changes_no_byte_and_no_count(tmp_path, processes):
     one = run(questions(25), tmp_path / "one.jsonl")
     other = run(questions(25), tmp_path / "other.jsonl", processes=processes)
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "other.jsonl").read_bytes()
-    assert (one.scores, one.reasons, one.said) == (other.scores, other.reasons, other.said)
+    assert (one.scores, one.reasons, one.doubts) == (other.scores, other.reasons, other.doubts)
 
 
 def test_an_interruption_keeps_what_is_done_and_the_old_file(tmp_path):

@@ -1,5 +1,6 @@
 """An answer run as its folder has it: what was said, and what that was worth."""
 
+import gzip
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -74,8 +75,10 @@ class Run:
             raise InputError(f"{folder} ended as {manifest.get('status')!r}; run it again, or {example}")
         inside = folder / "answers.jsonl"
         answers = inside if inside.exists() else Path(manifest["metrics"]["out"])
-        if answers.name.endswith((".csv", ".tsv", ".parquet", ".gz")):
-            raise InputError(f"{answers} is no plain file of JSON lines; answer with out=NAME.jsonl, or without out=")
+        if ".jsonl" not in answers.suffixes:
+            raise InputError(
+                f"the answers of {folder} are no JSON lines but {answers}; answer again with out=NAME.jsonl"
+            )
         return cls(folder, manifest, answers, list(_scores(folder / "scores.jsonl")))
 
     @property
@@ -118,7 +121,8 @@ def _read(path: Path, *, only: Collection[int] | None = None) -> Iterator[tuple[
     """The lines of a file of JSON lines with their numbers, from 0; InputError for what is none."""
     number = 0
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8", newline="\n") as file:
             for number, line in enumerate(file):
                 if only is None or number in only:
                     yield number, json.loads(line)

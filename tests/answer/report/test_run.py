@@ -1,5 +1,6 @@
 """Reading a run's folder: what is no finished answer run is refused with what to do."""
 
+import gzip
 import json
 
 import pytest
@@ -34,6 +35,22 @@ def test_answers_in_a_table_are_refused_with_what_to_do(tmp_path, name):
 def test_a_folder_that_was_moved_brings_its_answers(tmp_path):
     make_run(tmp_path / "before", mixed()).rename(tmp_path / "after")
     assert len(list(Run.read(tmp_path / "after").records(range(20)))) == 12
+
+
+def test_answers_may_be_gzipped_and_have_to_be_json_lines(tmp_path):
+    folder = make_run(tmp_path / "run", mixed())
+    manifest = json.loads((folder / "manifest.json").read_text())
+    lines = (folder / "answers.jsonl").read_bytes()
+    (folder / "answers.jsonl").unlink()
+    for name, data in (("a.jsonl.gz", gzip.compress(lines)), ("a.csv", b"id,question\n")):
+        (tmp_path / name).write_bytes(data)
+        manifest["metrics"]["out"] = str(tmp_path / name)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        if name == "a.csv":
+            with pytest.raises(InputError, match=r"out=NAME\.jsonl"):
+                Run.read(folder)
+        else:
+            assert len(list(Run.read(folder).records(range(20)))) == 12
 
 
 @pytest.mark.parametrize(
