@@ -21,14 +21,14 @@ def test_what_was_written_is_read(tmp_path):
     assert numbers == [(2, "id-2"), (7, "id-7")]
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv.gz", "a.parquet", "a.jsonl.gz"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv.gz", "a.parquet"])
 def test_answers_in_a_table_are_refused_with_what_to_do(tmp_path, name):
     folder = make_run(tmp_path / "run", mixed())
     (folder / "answers.jsonl").unlink()
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["metrics"]["out"] = name
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match=rf"{name} is no plain file of JSON lines; answer with out=NAME\.jsonl"):
+    with pytest.raises(InputError, match=rf"no JSON lines but {name}; answer again with out=NAME\.jsonl"):
         Run.read(folder)
 
 
