@@ -2,9 +2,8 @@
 
     python -m benchmarks.batch KB CHECKPOINT [QUESTIONS ...] [--number 100000] [--processes 2] [--kills 50]
 
-Questions are taken from the files in turn (default: MetaQA's three train files under KGQA_DATA) and asked without gold
-topics only where the files have none. Memory is the sum over the run's processes of what is their own and their share
-of what they have in common (PSS), four times a second.
+Questions are taken from the files in turn (default: MetaQA's three train files under KGQA_DATA). Memory is the sum over
+the run's processes of what is their own and of their share of what they have in common (PSS), four times a second.
 """
 
 import argparse
@@ -110,10 +109,8 @@ class Runs:
 
 def large_run(runs: Runs, questions: Path, processes: Sequence[int]) -> None:
     """Rate and memory by the number of processes; the bytes have to agree."""
-    table = Table(
-        "processes", "questions", "seconds", "questions/s, start included", "without", "peak MB", "MB at 1/4-1/2",
-        "at the end", "p50 ms", "p95", "p99",
-    )  # fmt: skip
+    rates, sizes = ("questions/s, all", "after the start"), ("peak MB", "MB at 1/4-1/2", "at the end")
+    table = Table("processes", "questions", "seconds", *rates, *sizes, "p50 ms", "p95", "p99")
     digests = set()
     for number in processes:
         out = runs.folder / f"answers-{number}.jsonl"
