@@ -103,7 +103,10 @@ class Partial:
             return
         self._ends[2] = batches.tell()
         while (line := batches.readline()).endswith(b"\n"):
-            row = json.loads(line)
+            try:
+                row = json.loads(line)
+            except ValueError:  # what a power failure can leave
+                return
             if any(end > size for end, size in zip(row["ends"], sizes, strict=True)):
                 return
             yield row

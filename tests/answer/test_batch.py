@@ -154,13 +154,14 @@ def test_only_what_would_be_the_same_is_taken_over(tmp_path, change):
 @settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_whatever_is_cut_off_the_unfinished_files_the_end_is_the_same(tmp_path_factory, data):
-    """After a power failure any tail of either file may be missing."""
+    """After a power failure any tail of a file may be missing, or be zeros."""
     folder = tmp_path_factory.mktemp("cut")
     with pytest.raises(KeyboardInterrupt):
         run(questions(9), folder / "a.jsonl", answerer=ToyAnswerer(stop_at=8, error=KeyboardInterrupt))
     for name in ("answers.jsonl", "scores.jsonl", "batches.jsonl"):
         path = folder / ".a.jsonl.partial" / name
-        path.write_bytes(path.read_bytes()[: data.draw(st.integers(0, path.stat().st_size))])
+        kept = path.read_bytes()[: data.draw(st.integers(0, path.stat().st_size))]
+        path.write_bytes(kept + data.draw(st.sampled_from([b"", b"\0" * 9, b"\0\0\n"])))
     run(questions(9), folder / "a.jsonl")
     run(questions(9), folder / "whole.jsonl")
     assert (folder / "a.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
