@@ -18,7 +18,7 @@ from pipelines import answer
 
 WORK = Path("runs") / "demo"
 KB = WORK / "kb"
-TRAINING = ["trainer.max_epochs=4"]  # two minutes; benchmarks.sample trains longer
+TRAINING = ["trainer.max_epochs=2"]  # about two minutes on two slow cores; benchmarks.sample trains longer
 
 
 def main() -> None:
