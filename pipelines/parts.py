@@ -41,7 +41,7 @@ _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 MADE_WITH = ("extract", "embedder", "memory", "conflict")
 """The parts of the configuration that a generation depends on."""
 
-_NO_MATTER = ("engine", "name", "out")
+_NO_MATTER = ("engine", "name", "out", "report", "run", "compare")
 """Keys on which no answer depends."""
 
 

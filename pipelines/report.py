@@ -4,13 +4,19 @@ one is given, with a paired test of the difference.
 """
 
 import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from kgqa.answer.report.page import write_report
-from kgqa.answer.report.run import Run
+from kgqa.answer.report.question import asked
+from kgqa.answer.report.run import Record, Run
+from kgqa.knowledge_base import KnowledgeBase
+from kgqa.reason.predict import Predictor
+from kgqa.reason.trace import Trace, trace
 
 from .stage import stage
 
@@ -32,8 +38,16 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
         most=cfg.report.questions,
         listed=cfg.report.listed,
         most_bytes=cfg.report.max_bytes,
+        tracer=partial(_traces, run) if cfg.report.trace else None,
     )
     return {"out": str(out), "num_questions": len(run.scored), "bytes": size}
+
+
+def _traces(run: Run, records: Sequence[Record]) -> Iterator[list[Trace]]:
+    """What the run's reasoner does at questions, over the generation that it answered from."""
+    cfg = OmegaConf.load(run.folder / "config.yaml")
+    with KnowledgeBase.open(cfg.kb, generation=run.manifest["metrics"]["generation"]) as kb:
+        yield from trace(Predictor.load(Path(cfg.checkpoint), kb), [asked(record) for record in records])
 
 
 if __name__ == "__main__":

@@ -180,10 +180,10 @@ def _topics(record: Record, text: str) -> Iterator[Topic]:
             raise BadLine(WRONG_TYPE, "a topic is neither a text nor an object with a field 'text'")
         name, iri = _readable(fields["text"]), fields.get("iri")
         known = (Candidate(name, _readable(iri), 1.0),) if isinstance(iri, str) else ()
-        yield Topic(name, _span(text, name), known)
+        yield Topic(name, span_of(text, name), known)
 
 
-def _span(text: str, part: str) -> tuple[int, int]:
+def span_of(text: str, part: str) -> tuple[int, int]:
     """Where `part` stands in `text` first; (0, 0) where it does not."""
     start = text.find(part)
     return (start, start + len(part)) if start >= 0 and part else (0, 0)
@@ -220,7 +220,7 @@ def _from_pathquestion(line: str, question_id: str, stem: str) -> Question:
     path = fields[2].split("#<end>#")[0].split("#")
     gold = tuple(answer for answer in found["all"].split("/") if answer)
     return Question(
-        question_id, fields[0], (Topic(path[0], _span(fields[0], path[0])),), gold, f"{(len(path) - 1) // 2}-hop"
+        question_id, fields[0], (Topic(path[0], span_of(fields[0], path[0])),), gold, f"{(len(path) - 1) // 2}-hop"
     )
 
 

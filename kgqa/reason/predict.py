@@ -46,7 +46,7 @@ class Prediction:
     """Why there is no answer, or would be none if this one is too doubtful."""
 
 
-class _Instructed(NamedTuple):
+class Instructed(NamedTuple):
     """What the network says about B walks of Q questions, as arrays."""
 
     soft: Walked
@@ -89,6 +89,7 @@ class Predictor:
         self.vocabulary = Vocabulary(table)
         self.adjacency = Adjacency(table)
         with torch.inference_mode():
+            self.relation_texts = table.relation_texts
             self.relations = reasoner.relation_features(table.relation_texts)
 
     @classmethod
@@ -112,7 +113,7 @@ class Predictor:
         return predictions
 
     def _predict(self, examples: list[Example], topics: list[list[Topic]]) -> Iterator[Prediction]:
-        said = self._instruct(collate(examples).walks)
+        said = self.instruct(collate(examples).walks)
         weights = self._answers(said.soft, said, said.stops, said.constraint)
         best, weight = heaviest(weights, len(examples))
         sure = confidence(*map(torch.from_numpy, (weight, said.stops, said.question))).tolist()
@@ -140,7 +141,8 @@ class Predictor:
             )
 
     @torch.inference_mode()
-    def _instruct(self, walks: Walks) -> _Instructed:
+    def instruct(self, walks: Walks) -> Instructed:
+        """What the network says about walks, and where that leads."""
         start = collect(
             walks.start_walk.numpy(), walks.start_entity.numpy(), walks.start_weight.numpy(),
             self.adjacency.num_entities,
@@ -149,7 +151,7 @@ class Predictor:
         hops, stops, constraint = self.reasoner.instruct(walks, self.relations, walker)
         constraint = relative_constraint(constraint, walks.question, walks.num_questions)
         question = walks.question.numpy()
-        return _Instructed(
+        return Instructed(
             soft=walker.walked,
             stops=stops.numpy(),
             constraint=constraint.numpy(),
@@ -158,7 +160,7 @@ class Predictor:
             first_walk=np.searchsorted(question, np.arange(walks.num_questions + 1)),
         )
 
-    def _answers(self, walked: Walked, said: _Instructed, stops: Floats, constraint: Floats) -> Frontier:
+    def _answers(self, walked: Walked, said: Instructed, stops: Floats, constraint: Floats) -> Frontier:
         """Weights of a batch's answers, with questions as rows: what all counting topics of a question agree on."""
         parts = [
             step._replace(weight=step.weight * stop[step.row])
@@ -183,7 +185,7 @@ class Predictor:
             answers = answers._replace(weight=(answers.weight * (1 - counted * (1 - there))).astype(np.float32))
         return select(answers, answers.weight > 0)
 
-    def _program(self, said: _Instructed, q: int, answer: int, topics: list[Topic]) -> dict[int, Branch]:
+    def _program(self, said: Instructed, q: int, answer: int, topics: list[Topic]) -> dict[int, Branch]:
         """By walk, the branches that lead to the best answer; a topic that hardly counts gives none."""
         program: dict[int, Branch] = {}
         for walk, topic in zip(range(said.first_walk[q], said.first_walk[q + 1]), topics, strict=True):
@@ -208,7 +210,7 @@ class Predictor:
         likely = (c for c in topic.candidates if c.score >= ALTERNATIVE * score and c.iri in self.vocabulary.by_term)
         return replace(topic, candidates=tuple(likely))
 
-    def _run(self, programs: list[dict[int, Branch]], said: _Instructed) -> Walked:
+    def _run(self, programs: list[dict[int, Branch]], said: Instructed) -> Walked:
         """All programs of a batch at once, with weights of 0 and 1."""
         num_walks, num_relations = len(said.question), self.adjacency.num_relations
         branches = {walk: branch for program in programs for walk, branch in program.items()}
@@ -233,7 +235,7 @@ class Predictor:
             walked.follow(Choices(offsets, np.array(directed, dtype=np.int64), weight), hard)
         return walked
 
-    def _ends(self, programs: list[dict[int, Branch]], said: _Instructed) -> tuple[Floats, Floats]:
+    def _ends(self, programs: list[dict[int, Branch]], said: Instructed) -> tuple[Floats, Floats]:
         """Where each program's walks end, `[T, B]`, and which of them count, `[B]`."""
         ends, counts = np.zeros_like(said.stops), np.zeros_like(said.constraint)
         for program in programs:
@@ -250,7 +252,7 @@ class Predictor:
                     yield [edge for edge, _ in back]
 
 
-def _why_not(said: _Instructed, q: int) -> str:
+def _why_not(said: Instructed, q: int) -> str:
     """The wording asks for no relation that the graph has, or for one that does not lead on from here."""
     walks = slice(said.first_walk[q], said.first_walk[q + 1])
     counts = said.constraint[walks] >= _COUNTS

@@ -37,6 +37,10 @@ class TokenEncoder(Protocol):
 
     def __call__(self, texts: Sequence[str]) -> TokenStates: ...
 
+    def pieces(self, text: str) -> list[str]:
+        """What the tokens of a text stand for, in order, to be looked at."""
+        ...
+
 
 def _pad(rows: Sequence[Tensor], ranks: Sequence[Tensor]) -> TokenStates:
     states = nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
@@ -102,6 +106,11 @@ class PretrainedTokens(nn.Module):
                     rows[row] = states[: len(rows[row])]
         return _pad(rows, ranks)
 
+    def pieces(self, text: str) -> list[str]:
+        """See `TokenEncoder`."""
+        ids = self.tokenizer(text, truncation=True, max_length=self.max_tokens)["input_ids"]
+        return list(self.tokenizer.convert_ids_to_tokens(ids))
+
     def _tune(self, tokens: TokenStates) -> Tensor:
         """The states after the layers that are trained."""
         states, hidden = tokens.states, ~tokens.mask[:, None, None, :]
@@ -159,6 +168,10 @@ class HashedTokens(nn.Module):
         self.bag = nn.EmbeddingBag(num_buckets, width, mode="mean")
         self._known: dict[str, list[int]] = {}
 
+    def pieces(self, text: str) -> list[str]:
+        """See `TokenEncoder`."""
+        return _words(text)[: self.max_tokens] or [""]
+
     def _buckets(self, word: str) -> list[int]:
         if word not in self._known:
             marked = f"<{word}>"
@@ -168,7 +181,7 @@ class HashedTokens(nn.Module):
 
     def forward(self, texts: Sequence[str]) -> TokenStates:
         device = self.bag.weight.device
-        words = [_words(text)[: self.max_tokens] or [""] for text in texts]
+        words = [self.pieces(text) for text in texts]
         flat = [self._buckets(word) for row in words for word in row]
         offsets = torch.tensor([0] + [len(buckets) for buckets in flat[:-1]], device=device).cumsum(0)
         vectors = self.bag(torch.tensor([b for buckets in flat for b in buckets], device=device), offsets)

@@ -84,7 +84,7 @@ def test_soft_answers_agree_with_the_reasoner_s_dense_ones(seed: int) -> None:
     walks = collate(examples).walks
     with torch.inference_mode():
         expected = reasoner(walks, edge_index(table), predictor.relations).answers
-    said = predictor._instruct(walks)
+    said = predictor.instruct(walks)
     answers = predictor._answers(said.soft, said, said.stops, said.constraint)
     torch.testing.assert_close(dense(answers, 9, len(examples)), expected, atol=2e-2, rtol=0)
     _, weight = heaviest(answers, len(examples))

@@ -5,9 +5,9 @@ even markup that came through would not run.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,6 +21,12 @@ from kgqa.answer.report.text import code, csp_hash, duration, percent, points, v
 from kgqa.answer.selective import selective_report
 from kgqa.artifacts import write_atomic
 
+if TYPE_CHECKING:  # a page without traces needs no model
+    from kgqa.reason.trace import Trace
+
+Tracer = Callable[[Sequence[Record]], Iterable[list["Trace"]]]
+"""What the reasoner did at each of some answered questions."""
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -32,16 +38,20 @@ def write_report(
     most: int = 1_000,
     listed: int = 10,
     most_bytes: int = 5_000_000,
+    tracer: Tracer | None = None,
 ) -> int:
     """Write the page of a run, held against another one over the same questions where there is one.
 
     At most `most` questions are shown one by one, those that went wrong and the doubtful ones before others, with their
     evidence as long as the page stays below `most_bytes`; all of them are in the figures. Lists of the slowest,
-    doubtful and so on have `listed` entries. Returns the bytes written.
+    doubtful and so on have `listed` entries; `tracer` gives what the reasoner did at each question that is shown.
+    Returns the bytes written.
     """
     comparison = compare(run, other) if other else None
     order = [one.number for one in _by_interest(run, comparison, listed)[:most]]
-    here = {one.number: shown(one, record) for one, record in run.records(set(order))}
+    records = list(run.records(set(order)))
+    traces = tracer([record for _, record in records]) if tracer else [[]] * len(records)
+    here = {one.number: shown(one, record, found) for (one, record), found in zip(records, traces, strict=True)}
     scores, selective = scores_by_kind(run.judged), selective_report(*run.selective())
     environment = _environment()
     questions = _rendered(environment, [here[number] for number in order], most_bytes)

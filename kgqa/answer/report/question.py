@@ -1,9 +1,15 @@
 """One question as the page shows it: what was said, and the facts that lead there, each named once and by a number."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from kgqa.answer.questions import span_of
 from kgqa.answer.report.picture import Picture, draw, walked
 from kgqa.answer.report.run import Record, Scored
+from kgqa.types import Candidate, Question, Topic
+
+if TYPE_CHECKING:  # a page without traces needs no model
+    from kgqa.reason.trace import Trace
 
 _MOST_FACTS, _MOST_ANSWERS = 10, 10
 """Of one question; what is beyond is counted."""
@@ -34,6 +40,8 @@ class Shown:
     num_more: int
     """Facts beyond those."""
     picture: Picture | None
+    traces: "list[Trace]"
+    """Of each topic's walk; empty where nothing was traced."""
 
     @property
     def status(self) -> str:
@@ -44,7 +52,7 @@ class Shown:
         return ("right" if right else "wrong") if known else "answered"
 
 
-def shown(scored: Scored, record: Record) -> Shown:
+def shown(scored: Scored, record: Record, traces: "list[Trace]") -> Shown:
     """A question with its first answers, and as many of their paths as make up `_MOST_FACTS` facts."""
     numbers: dict[Triple, int] = {}
     paths = []
@@ -63,7 +71,21 @@ def shown(scored: Scored, record: Record) -> Shown:
     ]
     facts = {numbers[_triple(step)]: step for path in paths for step in path}
     num_all = len({_triple(step) for path in record["paths"] for step in path})
-    return Shown(scored, record, said, facts, num_all - len(facts), draw(paths, numbers) if paths else None)
+    picture = draw(paths, numbers) if paths else None
+    return Shown(scored, record, said, facts, num_all - len(facts), picture, traces)
+
+
+def asked(record: Record) -> Question:
+    """The question again, about the entities that its topics were taken for."""
+    topics = (
+        Topic(
+            topic["text"],
+            span_of(record["question"], topic["text"]),
+            (Candidate(topic["text"], topic["iri"], 1.0),) if topic["iri"] else (),
+        )
+        for topic in record["topics"]
+    )
+    return Question(record["id"], record["question"], tuple(topics))
 
 
 def _triple(step: Record) -> Triple:
