@@ -77,6 +77,7 @@ def test_what_each_answer_is_worth_is_kept_beside_it(tmp_path):
     assert summary.metrics()["ece"] == pytest.approx(0.25)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=30))
 def test_percentiles_are_those_of_the_times_to_a_hundredth(times):
     whole = Summary()

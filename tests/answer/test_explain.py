@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.answer.explain import explain
@@ -76,6 +76,7 @@ def test_the_relations_of_the_sample_read_like_their_examples():
 NAMES = st.text(st.sampled_from("ab \n.é<\x1b"), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(NAMES, st.sampled_from(["born in", "has tags", "", "\n", ".", "of"]), st.booleans()), max_size=4)
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.answer.exports import COLUMNS, check_out, export, guarded
@@ -70,6 +70,7 @@ def test_no_cell_is_a_formula_and_every_text_comes_back(tmp_path, name):
         assert cell[0] not in "=+-@\t\r"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=5))
 def test_the_guard_is_put_before_what_needs_it_and_nothing_else(cell):
     assert guarded(cell) == (f"'{cell}" if cell[:1] in set("=+-@\t\r") else cell)

@@ -8,7 +8,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.answer.lines import MAX_LINE, Skips
@@ -51,6 +51,7 @@ def test_columns_become_the_fields_of_a_question(tmp_path, name, delimiter, zipp
     assert ([topic.text for topic in third.topics], third.answers) == (["[REC]", "a|b"], None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=6), st.sampled_from([("q.csv", ","), ("q.tsv", "\t")]))
 def test_any_text_survives_a_table(tmp_path_factory, cells, kind):
     name, delimiter = kind
