@@ -1,7 +1,7 @@
 """From the configuration to the parts that the stages are given."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
@@ -77,6 +77,7 @@ def mirror_of(cfg: DictConfig) -> Mirror | None:
 def settings_of(cfg: DictConfig, *, extract: bool, index: bool) -> Settings:
     """What a delta is made with. spaCy is loaded only where there may be prose, the encoder only to index."""
     settings = Settings(
+        resolve=_resolve,
         mirror=mirror_of(cfg) if extract and not cfg.dry_run else None,
         embedder=embedder_of(cfg, _indexed_with(Path(cfg.kb))) if index else None,
         options=options_of(cfg),
@@ -207,7 +208,6 @@ def _endpoint(keys: DictConfig, environment: str, *other_urls: str | None) -> En
 
 
 def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:
-    from kgqa.text.canonical import resolve
     from kgqa.text.extract import Extractor
 
     keys, engine = cfg.extract, engine_of(cfg)
@@ -220,7 +220,18 @@ def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:
     extractor: TextExtractor = opened()
     if engine != LocalEngine(1):
         extractor = SpreadExtractor(extractor.identity, partial(reading, opened), engine)
-    return replace(settings, extractor=extractor, resolve=resolve)
+    return replace(settings, extractor=extractor)
+
+
+def _resolve(names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The same for every kind of corpus, since what is one node follows from all names together; loads spaCy when there
+    are any."""
+    stated = list(names)
+    if not stated:
+        return {}
+    from kgqa.text.canonical import resolve
+
+    return resolve(stated)
 
 
 def _indexed_with(kb: Path) -> str | None:

@@ -19,7 +19,7 @@ from kgqa.expand.changes import Changes, graph_changes
 from kgqa.expand.mirror import Mirror
 from kgqa.expand.overrule import count_heads, overrule
 from kgqa.expand.plan import GIVEN, Corpus, content_hash, make_plan
-from kgqa.expand.record import Resolve, apply_redirects, record_facts, record_prose
+from kgqa.expand.record import Resolve, apply_redirects, move_none, record_facts, record_prose
 from kgqa.expand.vectors import VectorDelta, apply_vectors, delta_of_changes, delta_of_state, state_of
 from kgqa.expand.writer import Writer, writing
 from kgqa.generations import current_generation
@@ -42,8 +42,8 @@ class Settings:
 
     extractor: TextExtractor | None = None
     """None where there is no prose."""
-    resolve: Resolve = dict
-    """Which raw terms stand for the same node; by default none move."""
+    resolve: Resolve = move_none
+    """Which raw terms stand for the same node; by default none move. To be the same for every delta."""
     embedder: Embedder | None = None
     """None: the vectors are left as they are, for a later `index`."""
     options: IndexOptions = field(default_factory=IndexOptions)

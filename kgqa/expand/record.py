@@ -13,6 +13,11 @@ Resolve = Callable[[Iterable[tuple[str, str]]], dict[str, str]]
 """kgqa.text.canonical.resolve: all (name, raw term) statements -> raw term -> canonical term, those that move."""
 
 
+def move_none(names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Every raw term stands for itself."""
+    return {}
+
+
 def record_prose(ledger: Ledger, extraction: Extracted, *, row: DocumentRow) -> None:
     """Makes the extraction all that its document states."""
     doc_id = row.doc_id

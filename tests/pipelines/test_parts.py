@@ -123,3 +123,22 @@ def test_vectors_that_do_not_follow_the_graph_are_told_of(capsys, indexed, state
     shown = capsys.readouterr().err
     assert f"warning: the vectors of kb are {state}" in shown
     assert "run kgqa index kb=kb" in shown
+
+
+def test_merged_entities_stay_one_when_facts_with_names_come():
+    """What is one node follows from all names together, whatever kind of corpus brought the last of them."""
+    Path("docs").mkdir()
+    Path("docs/a.txt").write_text("J. J. Thomson\n\nJ. J. Thomson was born in Manchester.\n")
+    Path("docs/b.txt").write_text("Joseph John Thomson\n\nJoseph John Thomson was born in Manchester.\n")
+    label = '<http://www.w3.org/2000/01/rdf-schema#label> "Manchester"'
+    Path("more.nt").write_text(f"<urn:kgqa:entity:Manchester> {label} .\n<urn:a> <urn:p> <urn:b> .\n")
+
+    def people() -> list[str]:
+        with KnowledgeBase.open("kb") as kb:
+            return [text for text in kb.triples().entity_texts if "Thomson" in text]
+
+    assert extract.main(["corpus.path=docs", "kb=kb"]) == 0
+    merged = people()
+    assert extract.main(["corpus=facts", "corpus.path=more.nt", "kb=kb"]) == 0
+    assert people() == merged
+    assert len(merged) == 1
