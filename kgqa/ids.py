@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 ENTITY = "urn:kgqa:entity:"
 RELATION = "urn:kgqa:relation:"
 DOCUMENT = "urn:kgqa:doc:"
+READER = "urn:kgqa:reader:"
 ASSERTED = "urn:kgqa:asserted"
 """The one graph that reasoning reads; every fact stands in it once, whatever the number of its supports."""
 
@@ -36,6 +37,11 @@ def relation_iri(name: str) -> str:
 def document_iri(doc_id: str) -> str:
     """The IRI of the named graph that holds what the document `doc_id` supports."""
     return DOCUMENT + _quote(doc_id)
+
+
+def reader_iri(identity: str) -> str:
+    """The IRI of what reads documents: an extractor in one version of its weights, patterns and code."""
+    return READER + _quote(identity)
 
 
 def name_of(iri: str) -> str:

@@ -9,16 +9,19 @@ from kgqa.conflicts import Conflict, Policy, learned_relations, read_conflicts
 from kgqa.errors import InputError, StoreError
 from kgqa.generations import Generation, hold_generation
 from kgqa.graph.mirror import PinnedGraph, mirrored
-from kgqa.graph.oxigraph import Dataset, GraphStore
+from kgqa.graph.oxigraph import Dataset, GraphStore, Quad
+from kgqa.graph.provenance import document_quads, lifetime_quads, support_iri, support_quads
 from kgqa.graph.queries import LABEL, NAMES
 from kgqa.graph.sparql import SparqlStore
 from kgqa.graph.store import Graph
 from kgqa.graph.subgraph import TripleTable, table_of
-from kgqa.graph.terms import is_literal, relation_text, text_of
+from kgqa.graph.terms import canonical_term, is_literal, relation_text, text_of
+from kgqa.history import KnownFact, document_then, overruled_periods, supports_of_fact
+from kgqa.ids import ASSERTED, document_iri
 from kgqa.ledger import Ledger
 from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import LongTermMemory, MemoryRefs
-from kgqa.types import Provenance
+from kgqa.types import Provenance, Triple
 
 KINDS = ("entity", "relation", "fact", "passage")
 """The kinds of vectors in the long-term memory."""
@@ -110,6 +113,35 @@ class KnowledgeBase:
         """
         return [self.ledger.provenance(triple) for triple in triples]
 
+    def fact(self, head: str, relation: str, tail: str) -> KnownFact | None:
+        """All that is known of one fact: documents, sentences, offsets, extractors, confidence, generations.
+
+        A fact that has gone is told of too, up to the generation that is open and as far back as generations are kept;
+        None for one that was never stated.
+        """
+        triple = head, relation, canonical_term(tail) if is_literal(tail) else tail
+        supports = tuple(supports_of_fact(self.ledger, triple))
+        if not supports:
+            return None
+        return KnownFact(
+            triple,
+            (self.text(head), self.text(relation, relation=True), self.text(triple[2])),
+            supports,
+            tuple(document_then(self.ledger, support) for support in supports),
+            tuple(overruled_periods(self.ledger, triple)) if self.state.conflict else (),
+        )
+
+    def history(self, triples: Iterable[Triple]) -> GraphStore:
+        """What `fact` says of each triple, as PROV-O in named graphs to be asked in SPARQL; a store in memory.
+
+        Beside what the graphs of the knowledge base have, it has a node for each support of a given fact, the supports
+        that have ended, and for all of them `urn:kgqa:vocabulary:firstGeneration` and `lastGeneration`.
+        """
+        facts = [fact for triple in triples if (fact := self.fact(*triple))]
+        store = GraphStore.in_memory()
+        store.add(quad for fact in facts for quad in _history_quads(fact))
+        return store
+
     @property
     def policy(self) -> Policy:
         """What this generation holds to be functional, and what it does about conflicts.
@@ -163,3 +195,22 @@ class KnowledgeBase:
         if not isinstance(self.graph, GraphStore):
             raise StoreError(f"{self.path} is open on a server; rdflib reads the graph on disk: open it without one")
         return self.graph.dataset()
+
+
+def _history_quads(fact: KnownFact) -> Iterator[Quad]:
+    """A support that has ended may have come back, so that its node is named after its first generation too."""
+    if fact.held:
+        yield *fact.triple, ASSERTED
+    told: set[str] = set()
+    for support, document in zip(fact.supports, fact.documents, strict=True):
+        said = support.triple, support.stated, support.provenance
+        node = support_iri(*said)
+        if support.last is None:
+            yield *fact.triple, document_iri(document.doc_id)
+        else:
+            node += f"#{support.first}"
+        yield from support_quads(node, *said)
+        yield from lifetime_quads(node, document.doc_id, support.first, support.last)
+        if document.doc_id not in told:
+            told.add(document.doc_id)
+            yield from document_quads(document.doc_id, document.title, document.date, document.hash, document.reader)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 Span = tuple[int, int]
 """[start, end) in characters of the document's text."""
 
+Triple = tuple[str, str, str]
+"""(head, relation, tail): three terms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

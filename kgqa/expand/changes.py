@@ -6,22 +6,16 @@ Only rows that this generation brought or ended are looked at, and what they tou
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, cast
+from typing import cast
 
-from kgqa.graph.formats import SUPPORT
 from kgqa.graph.oxigraph import GraphStore, Quad
+from kgqa.graph.provenance import document_quads, support_iri, support_quads
 from kgqa.graph.queries import ALT_LABEL, LABEL, NAMES
-from kgqa.graph.terms import XSD, is_literal, literal, relation_text, text_of
-from kgqa.ids import ASSERTED, ENTITY, digest, document_iri
+from kgqa.graph.terms import is_literal, literal, relation_text, text_of
+from kgqa.history import changed_readings
+from kgqa.ids import ASSERTED, ENTITY, document_iri
 from kgqa.ledger import Ledger, at
-
-Triple = tuple[str, str, str]
-
-RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-PROV = "http://www.w3.org/ns/prov#"
-TERMS = "http://purl.org/dc/terms/"
-VOCABULARY = "urn:kgqa:vocabulary:"
-
+from kgqa.types import Triple
 
 Item = tuple[str, str]
 """(term, text)."""
@@ -130,53 +124,18 @@ def _facts(ledger: Ledger, changes: Changes) -> None:
             side.quads.append((*key, ASSERTED))
 
 
-_SUPPORTS = """
-    SELECT doc_id, heads.term, relations.term, tails.term, sentence, start, stop, head_start, head_stop,
-        tail_start, tail_stop, extractor, confidence
-    FROM supports JOIN docs ON docs.id = doc
-    JOIN terms AS heads ON heads.id = node_head JOIN terms AS relations ON relations.id = relation
-    JOIN terms AS tails ON tails.id = node_tail
-    WHERE {at} AND sentence <> ''
-"""
-
-
 def _provenance(ledger: Ledger, changes: Changes) -> None:
+    """What documents' graphs say beside the facts. A given fact has no node there: its graph names the document, and
+    the ledger has its line; nodes would be most of the store."""
     for side, when in ((changes.old, "died"), (changes.new, "born")):
-        documents = f"SELECT doc_id, title, date, hash FROM documents JOIN docs ON docs.id = doc WHERE {at(when)}"
+        documents = (
+            f"SELECT doc_id, title, date, hash, reader FROM documents JOIN docs ON docs.id = doc WHERE {at(when)}"
+        )
         for row in ledger.rows(documents):
-            side.quads += _document_quads(*cast(tuple[str, str, str | None, str], row))
-        for row in ledger.rows(_SUPPORTS.format(at=at(when))):
-            side.quads += support_quads(row)
-
-
-def _document_quads(doc_id: str, title: str, date: str | None, content_hash: str) -> Iterator[Quad]:
-    graph = document_iri(doc_id)
-    yield graph, RDF + "type", PROV + "Entity", graph
-    yield graph, VOCABULARY + "sha256", literal(content_hash), graph
-    if title:
-        yield graph, TERMS + "title", literal(title), graph
-    if date:
-        yield graph, TERMS + "date", literal(date), graph
-
-
-def support_quads(row: tuple[Any, ...]) -> Iterator[Quad]:
-    """One support of an extracted fact, as PROV-O has it, in its document's graph: a node with an IRI from its content.
-
-    A given fact has none of these: its document's graph says where it comes from, the ledger on which line.
-    """
-    doc_id, head, relation, tail, sentence, start, stop, *_, extractor, confidence = row
-    graph = document_iri(doc_id)
-    node = SUPPORT + digest(*map(str, row))[:32]
-    yield node, RDF + "type", RDF + "Statement", graph
-    yield node, RDF + "subject", head, graph
-    yield node, RDF + "predicate", relation, graph
-    yield node, RDF + "object", tail, graph
-    yield node, PROV + "wasDerivedFrom", graph, graph
-    yield node, PROV + "value", literal(sentence), graph
-    yield node, VOCABULARY + "start", literal(str(start), XSD + "integer"), graph
-    yield node, VOCABULARY + "end", literal(str(stop), XSD + "integer"), graph
-    yield node, VOCABULARY + "extractor", literal(extractor), graph
-    yield node, VOCABULARY + "confidence", literal(str(confidence), XSD + "double"), graph
+            side.quads += document_quads(*cast(tuple[str, str, str | None, str, str], row))
+        for support in changed_readings(ledger, when):
+            said = support.triple, support.stated, support.provenance
+            side.quads += support_quads(support_iri(*said), *said)
 
 
 def _lives(column: str) -> str:

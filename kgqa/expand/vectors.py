@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kgqa.expand.changes import FactItem, Item, Side
+from kgqa.graph.provenance import passage_iri
 from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.terms import fast_token
-from kgqa.ids import document_iri, vector_id
+from kgqa.ids import vector_id
 from kgqa.memory.embedder import Embedder
 from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import LongTermMemory, MemoryRefs, apply_delta
@@ -73,18 +74,13 @@ def fact_term(fact: FactItem) -> str:
     return " ".join(fast_token(term) for term, _ in fact)
 
 
-def passage_term(doc_id: str, start: int, stop: int) -> str:
-    """What the memory of passages calls a passage; "#" does not occur in a document's IRI."""
-    return f"{document_iri(doc_id)}#{start}-{stop}"
-
-
 def _fact_ids(facts: Iterable[FactItem]) -> dict[int, FactItem]:
     return {vector_id("fact", fact_term(fact), *(text for _, text in fact)): fact for fact in facts}
 
 
 def _items(side: Side) -> dict[str, dict[int, Item]]:
     facts = _fact_ids(side.fact_items)
-    passages = [(passage_term(doc, start, stop), text) for doc, start, stop, text in side.passages]
+    passages = [(passage_iri(doc, start, stop), text) for doc, start, stop, text in side.passages]
     return {
         "entity": {_id("entity", item): item for item in side.nodes.items()},
         "relation": {_id("relation", item): item for item in side.relations.items()},

@@ -18,14 +18,12 @@ from typing import IO, Self, cast
 import pyoxigraph as ox
 
 from kgqa.errors import InputError
+from kgqa.graph.provenance import RESERVED
 from kgqa.graph.terms import canonical_term, from_node, relation_text, text_of
 from kgqa.ids import DOCUMENT, entity_iri, relation_iri
 from kgqa.types import Fact, Provenance
 
 log = logging.getLogger(__name__)
-
-SUPPORT = "urn:kgqa:support:"
-"""IRIs of provenance nodes; they and document IRIs are ours alone, so facts about them are passed over."""
 
 _ENTITY = re.compile(rb"<!ENTITY\b")
 _OWN_LINE = re.compile(r" \(line 1\)$")  # each line is parsed alone, so the parser always says line 1
@@ -152,7 +150,7 @@ class FactReader(Iterator[Fact]):
             self._skip(line, "a triple term (RDF 1.2) is not a node")
             return
         head, relation, tail = self._term(quad.subject, label), quad.predicate.value, self._term(quad.object, label)
-        if head.startswith((SUPPORT, DOCUMENT)):
+        if head.startswith(RESERVED):
             self._skip(line, f"{head} is reserved for provenance")
         elif relation in _LABELS and isinstance(quad.object, ox.Literal):
             english = (quad.object.language or "en").split("-")[0] == "en"

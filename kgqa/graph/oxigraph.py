@@ -115,6 +115,10 @@ class GraphStore:
         held = other.native
         return (_our_quad(quad) for quad in found if quad not in held)
 
+    def graphs(self) -> list[str]:
+        """The names of all graphs."""
+        return [from_node(name) for name in self.native.named_graphs()]
+
     def query(self, sparql: str) -> list[tuple[str, ...]]:
         """Rows of terms of a SELECT, in its variables' order ("" where unbound); of an ASK one row, "true" or "false".
 

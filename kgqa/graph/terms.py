@@ -70,7 +70,22 @@ def canonical_term(term: str) -> str:
 
 def literal(text: str, datatype: str | None = None) -> str:
     """A literal term for `text`, for example `literal("1903", XSD + "gYear")`."""
-    return canonical_term(str(ox.Literal(text, datatype=ox.NamedNode(datatype)) if datatype else ox.Literal(text)))
+    if datatype is None:
+        return str(ox.Literal(text))  # canonical as it is; the cache is not to hold the texts of documents
+    return canonical_term(str(ox.Literal(text, datatype=ox.NamedNode(datatype))))
+
+
+def integer(number: int) -> str:
+    """The literal of a whole number, in the store's spelling."""
+    return f'"{number}"^^<{XSD}integer>'
+
+
+def lexical_form(term: str) -> str:
+    """The text of a literal, whatever its length; InputError for what is none."""
+    node = to_node(term)
+    if isinstance(node, ox.Literal):
+        return node.value
+    raise InputError(f"{term} is no literal")
 
 
 @lru_cache(maxsize=65536)

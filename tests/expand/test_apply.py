@@ -24,7 +24,8 @@ from tests.expand.toy import settings as toy_settings
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # shrinking takes minutes here; add it to study a failure
 names = strategies.sampled_from("ABCDE")
-facts = strategies.builds("{} {} {}".format, names, strategies.sampled_from(["knows", "likes", "fancies", "="]), names)
+heads = strategies.sampled_from([*"ABCDE", "A,C"])
+facts = strategies.builds("{} {} {}".format, heads, strategies.sampled_from(["knows", "likes", "fancies", "="]), names)
 proses = strategies.lists(facts, max_size=4).map(lambda lines: "A text\n\n" + "\n".join(lines))
 tables = strategies.lists(strategies.builds("{}\tknows\t{}".format, names, names), max_size=3).map("\n".join)
 labels = strategies.builds(
@@ -240,4 +241,15 @@ def test_a_merge_moves_facts_and_its_end_moves_them_back(tmp_path: Path) -> None
     with KnowledgeBase.open(kb) as base:
         assert ("D", entity_iri("A")) in set(base.aliases())
     build(kb, corpus, TWO)
+    assert dump(kb) == before
+
+
+def test_two_supports_that_a_merge_brings_together_stay_two(tmp_path: Path) -> None:
+    """They have one sentence and one triple then; when one of them goes, what the graph says of the other stays."""
+    kb, corpus = tmp_path / "kb", tmp_path / "corpus"
+    both = {"a.md": "First\n\nA,C knows B\n"}
+    build(kb, corpus, both)
+    before = dump(kb)
+    build(kb, corpus, both | {"c.md": "Third\n\nC = A\n"})
+    build(kb, corpus, both)
     assert dump(kb) == before

@@ -1,6 +1,7 @@
 """A toy language, its reader, and the canonical dump of a knowledge base: what the tests of the write path compare.
 
-A line `A knows B` is a fact, `A = B` says that this document calls the entity B "A"; other lines are ignored.
+A line `A knows B` is a fact, `A,C knows B` is two with one sentence, `A = B` says that this document calls the entity B
+"A"; other lines are ignored.
 """
 
 import os
@@ -55,9 +56,11 @@ def _extract(document: Document) -> ToyExtraction:
             aliases.append((words[0], entity_iri(words[2])))
         elif len(words) == 3:
             head, relation, tail = words
-            support = Provenance(document.doc_id, line.strip(), span, span, span, "toy", 0.5)
-            terms = entity_iri(head), relation_iri(relation), entity_iri(tail)
-            facts.append(Fact(*terms, head, TEXTS.get(relation, relation), tail, support))
+            places = (span[0], span[0] + len(head)), (span[1] - len(tail), span[1])
+            support = Provenance(document.doc_id, line.strip(), span, *places, "toy", 0.5)
+            for name in head.split(","):
+                terms = entity_iri(name), relation_iri(relation), entity_iri(tail)
+                facts.append(Fact(*terms, name, TEXTS.get(relation, relation), tail, support))
         if line.strip():
             passages.append(Passage(document.doc_id, span, line.strip()))
     return ToyExtraction(document, tuple(passages), (), tuple(facts), tuple(aliases))
@@ -130,9 +133,10 @@ def _vectors(base: KnowledgeBase, kind: str) -> list[tuple[int, str, str, list[f
 
 _LIVE = "{0}.born <= :generation AND {0}.died > :generation"
 _LEDGER = {
-    "documents": f"SELECT doc_id, hash, title, date, reader FROM documents JOIN docs ON docs.id = doc "
+    "documents": f"SELECT doc_id, hash, title, date, path, reader FROM documents JOIN docs ON docs.id = doc "
     f"WHERE {_LIVE.format('documents')}",
-    "supports": "SELECT doc_id, h.term, r.term, t.term, nh.term, nt.term, sentence, start, stop, extractor, confidence "
+    "supports": "SELECT doc_id, h.term, r.term, t.term, nh.term, nt.term, sentence, start, stop, "
+    "head_start, head_stop, tail_start, tail_stop, extractor, confidence "
     "FROM supports s JOIN docs ON docs.id = doc JOIN terms h ON h.id = head JOIN terms r ON r.id = relation "
     "JOIN terms t ON t.id = tail JOIN terms nh ON nh.id = node_head JOIN terms nt ON nt.id = node_tail "
     f"WHERE {_LIVE.format('s')}",
