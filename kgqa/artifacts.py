@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kgqa.errors import StoreError
 
@@ -28,23 +29,35 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomic(path: Path, data: bytes) -> str:
-    """Writes `data` so that `path` holds either what it held before or all of it; returns the sha256.
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write: `path` holds what it held before until the block ends, then all that was written.
 
-    Raises StoreError when the disk is full or cannot be written; nothing is left behind then.
+    Raises StoreError when the disk is full or cannot be written; an error inside the block leaves nothing behind.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path}: {error.strerror}; mend that, then run again") from error
+        raise StoreError(f"cannot write {path}: {error.strerror or error}; mend that, then run again") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_atomic(path: Path, data: bytes) -> str:
+    """Writes `data` so that `path` holds either what it held before or all of it; returns the sha256.
+
+    Raises StoreError when the disk is full or cannot be written; nothing is left behind then.
+    """
+    with atomic_file(path) as file:
+        file.write(data)
     return hashlib.sha256(data).hexdigest()
 
 

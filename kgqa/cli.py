@@ -26,6 +26,7 @@ STAGES = {
     "train": "a reasoner, from questions and their answers alone",
     "answer": "a file of questions, with evidence",
     "report": "an answer run as a page: scores, calibration, every question with its evidence; two runs compared",
+    "export": "a knowledge base, or a generation of it, as N-Quads, JSON-LD, Turtle or GraphML",
     "expand": "what is new, changed or gone, in one commit (extract and index of the difference)",
     "log": "the generations of a knowledge base: when, what, how many, by which code",
     "verify": "whether it is whole, byte by byte, and what to do where it is not",
@@ -49,6 +50,7 @@ Your own documents:
   kgqa answer  kb=kb/mine checkpoint=RUN/checkpoints/best questions=questions.txt out=answers.jsonl
   kgqa report  run=runs/default/answer-TIME
   kgqa expand  corpus.path=docs/ kb=kb/mine
+  kgqa export  kb=kb/mine out=mine.nq.gz
 
 kgqa STAGE --help lists the keys of a stage; kgqa --version prints the version.
 Every run leaves its configuration, log, metrics and manifest under runs/<name>/<stage>-<time>/.

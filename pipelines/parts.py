@@ -153,13 +153,18 @@ def options_of(cfg: DictConfig) -> IndexOptions:
     return IndexOptions(**{name: value for name, value in cfg.memory.items() if name in names})
 
 
-def policy_of(cfg: DictConfig) -> Policy:
-    """What is done about conflicts, of the keys `conflict`; what is not set is as the knowledge base has it."""
+def policy_of(cfg: DictConfig) -> Policy | None:
+    """What is done about conflicts, of the keys `conflict`; what is not set is as the knowledge base has it.
+
+    None: as the knowledge base has it that an export is of, where a new one is made of it and nothing is set.
+    """
     keys, recorded = cfg.conflict, _recorded_policy(Path(cfg.kb))
     named = {name if ":" in name else relation_iri(name) for name in map(str, keys.functional or ())}
     if keys.ontology:
         named |= functional_relations(Path(keys.ontology))
     is_set = keys.functional is not None or keys.ontology
+    if not (is_set or keys.policy) and _copies_an_export(cfg):
+        return None
     policy = Policy(
         keep=keys.policy or recorded.keep,
         functional=frozenset(named) if is_set else recorded.functional,
@@ -238,6 +243,12 @@ def _indexed_with(kb: Path) -> str | None:
     """Identity of the embedder that made the vectors of a knowledge base; None where there are none."""
     name = current_generation(kb)
     return read_generation(kb, name).embedder if name else None
+
+
+def _copies_an_export(cfg: DictConfig) -> bool:
+    """Whether a knowledge base that is not there yet is to be made of an exported one."""
+    given = not OmegaConf.is_missing(cfg.corpus, "path") and cfg.corpus.kind != "sparql"
+    return given and current_generation(Path(cfg.kb)) is None and Corpus(Path(cfg.corpus.path), cfg.corpus.kind).is_export
 
 
 def _recorded_policy(kb: Path) -> Policy:

@@ -20,11 +20,13 @@ from kgqa.expand.mirror import Mirror
 from kgqa.expand.overrule import count_heads, overrule
 from kgqa.expand.plan import GIVEN, Corpus, content_hash, make_plan
 from kgqa.expand.record import Resolve, apply_redirects, move_none, record_facts, record_prose
+from kgqa.expand.restore import exported_policy, opened, restore_documents
 from kgqa.expand.vectors import VectorDelta, apply_vectors, delta_of_changes, delta_of_state, state_of
 from kgqa.expand.writer import Writer, writing
 from kgqa.generations import current_generation
 from kgqa.graph.formats import read_facts
 from kgqa.graph.oxigraph import GraphStore, open_live
+from kgqa.graph.restore import Export
 from kgqa.graph.subgraph import table_of
 from kgqa.ledger import DocumentRow
 from kgqa.memory.embedder import Embedder
@@ -89,22 +91,27 @@ def expand(
     cannot be used, StoreError for a damaged knowledge base or one whose vectors another embedder made, and for a mirror
     that cannot be written: before any work, or after the commit, and then the next run brings it in step.
     """
-    with writing(kb) as writer:
+    with writing(kb) as writer, opened(corpus, kb / ".export.tmp") as export:
         if settings.mirror and not dry_run:
             settings.mirror.check()
         reader = settings.extractor.identity if settings.extractor else ""
         known = writer.ledger.documents()
-        delta = make_plan(corpus, known, reader=reader, allow_empty=allow_empty, remove=remove, strict=settings.strict)
+        delta = make_plan(
+            corpus, known, reader=reader, exported=export.documents() if export else (), allow_empty=allow_empty,
+            remove=remove, strict=settings.strict,
+        )  # fmt: skip
         log.info(
             "plan: %d added, %d changed, %d removed, %d unchanged",
             len(delta.added), len(delta.changed), len(delta.removed), delta.unchanged,
         )  # fmt: skip
+        if export and writer.base is None:
+            writer.policy = exported_policy(export)
         redecided = _is_new_policy(writer, settings.policy)
         if dry_run or (delta.empty and not redecided):
             mirrored = {} if dry_run else _mirror(writer, settings)
             return Outcome(None, delta, redecided, {**mirrored, **writer.counts, "num_skipped": len(corpus.skipped)})
         writer.check_embedder(settings.embedder)
-        num_skipped = _read_corpus(writer, corpus, delta, settings)
+        num_skipped = _read_corpus(writer, corpus, export, delta, settings)
         apply_redirects(writer.ledger, settings.resolve)
         _decide(writer, settings.policy or writer.policy, anew=redecided)
         changes = _write_graph(writer)
@@ -140,10 +147,13 @@ def _commit(writer: Writer, stage: str, settings: Settings) -> str:
     return writer.commit(stage, config=settings.config, seed=settings.seed, keep=settings.keep)
 
 
-def _read_corpus(writer: Writer, corpus: Corpus, delta: Delta, settings: Settings) -> int:
+def _read_corpus(writer: Writer, corpus: Corpus, export: Export | None, delta: Delta, settings: Settings) -> int:
     """What documents state, into the ledger; returns how many files and lines were passed over."""
     for doc_id in delta.removed:
         writer.ledger.drop_document(doc_id)
+    if export:
+        restore_documents(writer.ledger, export, delta, source=corpus.source)
+        return 0
     facts = [(doc_id, path) for doc_id, path in corpus.fact_files() if doc_id in delta.hashes]
     if len(facts) < len(delta.hashes):
         _read_prose(writer, corpus, delta, settings)

@@ -5,11 +5,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from kgqa.artifacts import sha256_file
 from kgqa.errors import InputError
 from kgqa.graph.formats import FACT_SUFFIXES, fact_suffix
+from kgqa.graph.restore import is_export
 from kgqa.ids import digest
 from kgqa.ledger import DocumentRow
 from kgqa.text.reader import DOCUMENT_SUFFIXES, TEXT_SUFFIXES, Skipped, read_documents
@@ -23,9 +25,10 @@ GIVEN = "given-1"
 
 @dataclass(frozen=True)
 class Corpus:
-    """Where documents come from: prose, files of facts, or a folder with both.
+    """Where documents come from: prose, files of facts, a folder with both, or an exported knowledge base.
 
     `kind` settles what a .txt holds: prose ("text") or `head|relation|tail` ("facts", which reads nothing but facts).
+    An export ("export") is one file that holds many documents; where it begins as one it is known under any kind.
     """
 
     path: Path
@@ -36,6 +39,11 @@ class Corpus:
     """The only files that are read; None: all that there are."""
     unsettled: frozenset[str] = frozenset()
     """Files that somebody is writing or removing: their documents stay as they were."""
+
+    @cached_property
+    def is_export(self) -> bool:
+        """Whether the documents are those of another knowledge base."""
+        return self.kind == "export" or is_export(self.path)
 
     @property
     def source(self) -> str:
@@ -52,7 +60,7 @@ class Corpus:
     def fact_files(self) -> Iterator[tuple[str, Path]]:
         """(doc_id, path) of each file of facts; the id keeps the suffix, so that kb.nt and kb.md are two documents."""
         root = self.path if self.path.is_dir() else self.path.parent
-        for path in self._files():
+        for path in [] if self.is_export else self._files():
             suffix = fact_suffix(path)
             if suffix in FACT_SUFFIXES and not (self.kind == "text" and suffix == ".txt"):
                 yield path.relative_to(root).as_posix(), path
@@ -89,11 +97,12 @@ def make_plan(
     known: Iterable[DocumentRow],
     *,
     reader: str,
+    exported: Iterable[DocumentRow] = (),
     allow_empty: bool = False,
     remove: Iterable[str] = (),
     strict: bool = False,
 ) -> Delta:
-    """Compares the corpus with what the ledger knows.
+    """Compares the corpus with what the ledger knows; `exported`: the documents of a corpus that is an export.
 
     A document is changed when its content is, or when prose was read by another extractor than `reader`. It is removed
     when the same source had it and now has not, or when `remove` names it. A file that is there but cannot be read is
@@ -118,6 +127,8 @@ def make_plan(
         if doc_id in hashes:
             raise InputError(f"{path} and a document have the same id {doc_id!r}; rename one of them")
         hashes[doc_id], readers[doc_id] = sha256_file(path), GIVEN
+    for row in exported:
+        hashes[row.doc_id], readers[row.doc_id] = row.hash, row.reader
     if not hashes and not allow_empty:
         raise InputError(_nothing(corpus, rows))
     for doc_id in wanted & hashes.keys():

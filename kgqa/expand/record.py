@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from kgqa.expand.batches import Extracted
 from kgqa.graph.formats import FactReader
+from kgqa.graph.restore import ExportedDocument
 from kgqa.graph.terms import canonical_term, relation_text
 from kgqa.ids import ENTITY
 from kgqa.ledger import FOREVER, DocumentRow, Ledger, SupportRow, at
@@ -31,7 +32,7 @@ def record_prose(ledger: Ledger, extraction: Extracted, *, row: DocumentRow) -> 
     ledger.replace("passages", doc_id, dict.fromkeys(passages))
 
 
-def record_facts(ledger: Ledger, reader: FactReader, *, row: DocumentRow) -> int:
+def record_facts(ledger: Ledger, reader: FactReader | ExportedDocument, *, row: DocumentRow) -> int:
     """Streams a file of facts in and makes them all that it states; returns how many there are.
 
     Memory holds the file's terms, and its old facts if it has any.

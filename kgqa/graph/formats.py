@@ -1,4 +1,4 @@
-"""Files of facts that are known: `head|relation|tail`, TSV, N-Triples, N-Quads, Turtle, RDF/XML and JSON-LD, gz or not.
+"""Files of known facts: `head|relation|tail`, TSV, N-Triples, N-Quads, Turtle, RDF/XML, JSON-LD, GraphML; gz or not.
 
 Line formats stream; a malformed line is named, counted and passed over (`strict` refuses it). The others are read
 whole, because a mistake in them leaves no way to tell where the next fact begins. Nothing is fetched: remote JSON-LD
@@ -6,20 +6,22 @@ contexts and external XML entities are refused by the parser. Blank nodes get IR
 """
 
 import gzip
+import json
 import logging
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, Any, Self, cast
 
 import pyoxigraph as ox
 
 from kgqa.errors import InputError
-from kgqa.graph.provenance import RESERVED
-from kgqa.graph.terms import canonical_term, from_node, relation_text, text_of
+from kgqa.graph.provenance import EXPORT, RESERVED, VOCABULARIES
+from kgqa.graph.terms import canonical_term, from_node, is_literal, relation_text, text_of
+from kgqa.graph.views import read_graphml
 from kgqa.ids import DOCUMENT, entity_iri, relation_iri
 from kgqa.types import Fact, Provenance
 
@@ -43,9 +45,12 @@ _RDF_WHOLE = {
     ".xml": ox.RdfFormat.RDF_XML,
     ".jsonld": ox.RdfFormat.JSON_LD,
 }
+_GRAPHML = ".graphml"
 _SHOWN = 5
 """Malformed lines that a warning names; all are counted."""
-FACT_SUFFIXES = frozenset(suffix + packed for suffix in (*_TABLES, *_RDF_LINES, *_RDF_WHOLE) for packed in ("", ".gz"))
+FACT_SUFFIXES = frozenset(
+    suffix + packed for suffix in (*_TABLES, *_RDF_LINES, *_RDF_WHOLE, _GRAPHML) for packed in ("", ".gz")
+)
 """What the name of a file of facts ends in."""
 
 
@@ -94,6 +99,8 @@ class FactReader(Iterator[Fact]):
                 yield from self._table(_TABLES[suffix])
             elif suffix in _RDF_LINES:
                 yield from self._rdf_lines(_RDF_LINES[suffix])
+            elif suffix == _GRAPHML:
+                yield from self._graphml()
             else:
                 yield from self._rdf_whole(_RDF_WHOLE[suffix])
         except (OSError, EOFError, zlib.error) as error:
@@ -134,10 +141,7 @@ class FactReader(Iterator[Fact]):
         def by_order(node: ox.BlankNode) -> str:  # the parser's own labels are random
             return numbers.setdefault(node, f"b{len(numbers)}")
 
-        with closing(_open(self.path)) as file:
-            data = file.read()
-        if form == ox.RdfFormat.RDF_XML and (reason := _unsafe_xml(data)):
-            raise InputError(f"{self.path} is not read: {reason}")
+        data = self._whole(xml=form == ox.RdfFormat.RDF_XML)
         try:
             quads = list(ox.parse(data, form, base_iri=DOCUMENT + "base/"))
         except (SyntaxError, ValueError) as error:
@@ -145,13 +149,55 @@ class FactReader(Iterator[Fact]):
         for quad in quads:
             yield from self._fact(quad, 0, by_order)
 
+    def _graphml(self) -> Iterator[Fact]:
+        """As kgqa writes it: nodes are terms, or names; edges have a `relation`."""
+        try:
+            nodes, edges = read_graphml(self._whole(xml=True))
+        except ValueError as error:
+            raise InputError(f"{self.path} cannot be parsed, nothing of it is read: {error}; mend it") from error
+        terms = {node: _term_or(entity_iri, node) for node in nodes}
+        relations: dict[str, str] = {}
+        for node, about in nodes.items():
+            self._names_of_node(terms[node], about)
+        for source, target, about in edges:
+            head, tail = terms[source], terms[target]
+            relation = _term_or(relation_iri, str(about.get("relation", "")))
+            if "relation" not in about or is_literal(head) or is_literal(relation) or head.startswith(RESERVED):
+                self._skip(0, f"the edge from {source} to {target} has no relation, or is of what has none")
+                continue
+            relations.setdefault(relation, str(about.get("text", relation_text(relation))))
+            texts = text_of(head), relations[relation], text_of(tail)
+            yield Fact(head, relation, tail, *texts, Provenance(self.doc_id))
+        self.names += [Name(text, relation, True) for relation, text in relations.items()]
+
+    def _names_of_node(self, term: str, about: Mapping[str, Any]) -> None:
+        if is_literal(term):
+            return
+        if text := about.get("text"):
+            self.names.append(Name(str(text), term, True))
+        try:
+            aliases = json.loads(about.get("aliases", "[]"))
+            self.names += [Name(str(alias), term, False) for alias in aliases]
+        except (TypeError, ValueError):
+            self._skip(0, f"the aliases of {term} are no list of names in JSON")
+
+    def _whole(self, *, xml: bool) -> bytes:
+        with closing(open_packed(self.path)) as file:
+            data = file.read()
+        if xml and (reason := _unsafe_xml(data)):
+            raise InputError(f"{self.path} is not read: {reason}")
+        return data
+
     def _fact(self, quad: ox.Quad, line: int, label: Callable[[ox.BlankNode], str]) -> Iterator[Fact]:
         if isinstance(quad.subject, ox.Triple) or isinstance(quad.object, ox.Triple):
             self._skip(line, "a triple term (RDF 1.2) is not a node")
             return
         head, relation, tail = self._term(quad.subject, label), quad.predicate.value, self._term(quad.object, label)
+        if head == EXPORT:
+            raise InputError(f"{self.path} is an export of a knowledge base; read it with corpus=export")
         if head.startswith(RESERVED):
-            self._skip(line, f"{head} is reserved for provenance")
+            if not relation.startswith(VOCABULARIES):
+                self._skip(line, f"{head} is reserved for provenance")
         elif relation in _LABELS and isinstance(quad.object, ox.Literal):
             english = (quad.object.language or "en").split("-")[0] == "en"
             self.names.append(Name(quad.object.value, head, english and relation in _PREFERRED))
@@ -167,7 +213,7 @@ class FactReader(Iterator[Fact]):
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """(number from 1, line) for each line that is UTF-8 text and not blank."""
-        with closing(_open(self.path)) as file:
+        with closing(open_packed(self.path)) as file:
             for number, data in enumerate(file, 1):
                 try:
                     line = data.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
@@ -198,13 +244,22 @@ def read_facts(path: Path, doc_id: str, *, strict: bool = False) -> FactReader:
     return FactReader(path, doc_id, strict=strict)
 
 
+def _term_or(make: Callable[[str], str], text: str) -> str:
+    """The term that a text is, or else the one that is made from it as from a name."""
+    try:
+        return canonical_term(text)
+    except InputError:
+        return make(text)
+
+
 def fact_suffix(path: Path) -> str:
     """`.txt.gz` for kb.txt.gz, `.nt` for kb.v2.nt."""
     suffixes = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
     return "".join(suffixes).lower()
 
 
-def _open(path: Path) -> IO[bytes]:
+def open_packed(path: Path) -> IO[bytes]:
+    """The bytes of a file, unpacked where its name ends in .gz."""
     return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 

@@ -62,6 +62,7 @@ PREFERRED = VOCABULARY + "preferred"
 FORMAT = VOCABULARY + "format"
 GENERATION = VOCABULARY + "generation"
 NUM_STATEMENTS = VOCABULARY + "numStatements"
+POLICY = VOCABULARY + "conflictPolicy"
 
 
 def document_quads(doc_id: str, title: str, date: str | None, content_hash: str, reader: str) -> Iterator[Quad]:

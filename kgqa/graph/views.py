@@ -1,8 +1,18 @@
-"""The graph as networkx has it, for drawing, exporting and counting."""
+"""The graph as networkx has it, for drawing, exporting and counting; and its GraphML, out and in."""
+
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any
+from xml.etree.ElementTree import ParseError
 
 import networkx as nx
 
 from kgqa.graph.subgraph import TripleTable
+from kgqa.types import Triple
+
+_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_networkx(table: TripleTable) -> "nx.MultiDiGraph[str]":
@@ -14,3 +24,47 @@ def to_networkx(table: TripleTable) -> "nx.MultiDiGraph[str]":
         term, text = table.relation_terms[relation], table.relation_texts[relation]
         graph.add_edge(table.entities[head], table.entities[tail], key=term, text=text)
     return graph
+
+
+def write_graphml(
+    table: TripleTable,
+    file: IO[bytes],
+    *,
+    aliases: Mapping[str, Sequence[str]],
+    supports: Mapping[Triple, tuple[int, int, float]],
+) -> None:
+    """The facts with their names and how well they are supported, for other programs; held in memory as a whole.
+
+    Nodes get `aliases`, a JSON list, where they have other names; edges `relation`, `num_supports`, `num_documents` and
+    `confidence` (of the surest support). What XML cannot hold in a name is written as U+FFFD; terms are exact.
+    """
+    graph = to_networkx(table)
+    for term, node in graph.nodes(data=True):
+        node["text"] = _xml(node["text"])
+        if others := aliases.get(term):
+            node["aliases"] = _xml(json.dumps(sorted(others), ensure_ascii=False))
+    for number, (head, tail, relation, edge) in enumerate(graph.edges(keys=True, data=True)):
+        num_supports, num_documents, confidence = supports[head, relation, tail]
+        edge |= {
+            "id": f"e{number}", "text": _xml(edge["text"]), "relation": relation, "num_supports": num_supports,
+            "num_documents": num_documents, "confidence": confidence,
+        }  # fmt: skip
+    nx.write_graphml_xml(graph, file, edge_id_from_attribute="id")
+
+
+def read_graphml(data: bytes) -> tuple[dict[str, dict[str, Any]], Iterator[tuple[str, str, dict[str, Any]]]]:
+    """(node -> its attributes, (source, target, attributes) of each edge); ValueError for what is no such graph.
+
+    Entities are expanded by the XML parser: whoever calls this has looked for dangerous ones.
+    """
+    try:
+        graph = nx.read_graphml(io.BytesIO(data), node_type=str, force_multigraph=True)
+    except (ParseError, nx.NetworkXException, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"no GraphML: {error}") from error
+    if not graph.is_directed():
+        raise ValueError("its edges have no direction, so that head and tail cannot be told apart")
+    return dict(graph.nodes(data=True)), iter(graph.edges(data=True))
+
+
+def _xml(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kgqa import artifacts
-from kgqa.expand import apply, batches, compact, retention, rollback, vectors, writer
+from kgqa.expand import apply, batches, compact, restore, retention, rollback, vectors, writer
 from kgqa.expand.plan import Corpus
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.ledger import Ledger
@@ -18,8 +18,8 @@ from tests.expand.toy import settings
 
 STEPS: list[tuple[Any, str]] = [
     (batches.BatchWriter, "add"), (batches.BatchWriter, "finish"), (Ledger, "replace"), (Ledger, "drop_document"),
-    (apply, "apply_redirects"), (apply, "open_live"), (GraphStore, "remove"), (GraphStore, "add"),
-    (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
+    (restore, "record_facts"), (apply, "apply_redirects"), (apply, "open_live"), (GraphStore, "remove"),
+    (GraphStore, "add"), (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
     (writer, "write_generation"), (writer, "commit_generation"), (artifacts.os, "replace"), (writer, "mark_live"),
     (retention, "_sweep"), (retention, "_forget"), (compact, "rebuild"), (compact, "compact_memory"),
     (compact, "_pack"), (rollback, "_revert"),

@@ -14,8 +14,10 @@ from kgqa.conflicts import Policy
 from kgqa.expand.apply import expand
 from kgqa.expand.plan import Corpus
 from kgqa.expand.verify import verify
+from kgqa.export import export
 from kgqa.generations import generation_names
 from kgqa.ids import relation_iri
+from kgqa.knowledge_base import KnowledgeBase
 from tests.expand.killed import change
 from tests.expand.toy import ToyExtractor, build, dump, fast_folder, settings, write_corpus
 
@@ -110,3 +112,20 @@ def test_what_was_extracted_before_the_kill_is_not_extracted_again(tmp_path: Pat
     expand(kb, corpus, settings(extractor=extractor))
     assert status == -signal.SIGKILL
     assert 0 < len(extractor.read) < 4
+
+
+@pytest.mark.parametrize("number", [0, 4, 13, 30])
+def test_a_killed_import_of_an_export_is_as_harmless(folder: Path, number: int) -> None:
+    exported, kb = folder / "after.nq", folder / f"import-{number}"
+    with KnowledgeBase.open(folder / "after") as base:
+        export(base, exported)
+    shutil.copytree(folder / "before", kb)
+    shutil.copytree(folder / "before", folder / f"whole-{number}")
+    expand(folder / f"whole-{number}", Corpus(exported), settings())
+    states = [dump(folder / "before"), dump(folder / f"whole-{number}")]
+    status, passed = run_killed(kb, exported, number)
+    assert status == -signal.SIGKILL, f"only {passed} boundaries"
+    assert dump(kb) in states
+    expand(kb, Corpus(exported), settings())
+    assert dump(kb) == states[1]
+    assert not [path for path in kb.rglob("*") if path.name.startswith(".")], "temporary files are left"

@@ -112,6 +112,50 @@ def test_xml_entities_do_not_explode_and_files_are_not_read(tmp_path: Path) -> N
         assert all(len(tail) < 1000 and "secret" not in tail for _, _, tail in found)
 
 
+GRAPHML = """<?xml version="1.0"?>{doctype}
+<graphml xmlns="http://graphml.graphdrawing.org/xmlns">
+<key id="r" for="edge" attr.name="relation" attr.type="string"/>
+<key id="t" for="all" attr.name="text" attr.type="string"/>
+<key id="a" for="node" attr.name="aliases" attr.type="string"/>
+<graph edgedefault="{kind}">
+<node id="urn:a"><data key="t">{text}</data><data key="a">["Annie", "\\u0041nn"]</data></node>
+<node id="Vienna, Austria"/><node id="&quot;7&quot;"/>
+<edge source="urn:a" target="Vienna, Austria"><data key="r">born in</data><data key="t">was born in</data></edge>
+<edge source="urn:a" target="&quot;7&quot;"><data key="r">urn:q</data></edge>
+<edge source="Vienna, Austria" target="urn:a"/>
+</graph></graphml>
+"""
+
+
+def test_graphml_has_terms_or_names_and_edges_with_a_relation(tmp_path: Path) -> None:
+    path = write(tmp_path / "f.graphml.gz", GRAPHML.format(doctype="", kind="directed", text="Anna"))
+    reader = read_facts(path, "d")
+    assert triples(reader) == {
+        ("urn:a", relation_iri("born in"), entity_iri("Vienna, Austria")), ("urn:a", "urn:q", '"7"')
+    }  # fmt: skip
+    assert {(name.name, name.term, name.preferred) for name in reader.names} == {
+        ("Anna", "urn:a", True), ("Annie", "urn:a", False), ("Ann", "urn:a", False),
+        ("was born in", relation_iri("born in"), True), ("q", "urn:q", True),
+    }  # fmt: skip
+    assert "has no relation" in reader.skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    ("doctype", "kind", "text"),
+    [
+        ('<!DOCTYPE g [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>', "directed", "&b;"),
+        ('<!DOCTYPE g [<!ENTITY x SYSTEM "file:///etc/passwd">]>', "directed", "&x;"),
+        ("", "undirected", "Anna"),
+        ("", "directed", "&unknown;"),
+        ("", "directed", "<data>"),
+    ],
+)
+def test_graphml_that_is_none_or_dangerous_is_refused(tmp_path: Path, doctype: str, kind: str, text: str) -> None:
+    path = write(tmp_path / "f.graphml", GRAPHML.format(doctype=doctype, kind=kind, text=text))
+    with pytest.raises(InputError, match=r"f\.graphml"):
+        list(read_facts(path, "d"))
+
+
 def test_labels_are_names_and_blank_nodes_have_stable_iris(tmp_path: Path) -> None:
     text = (
         '<urn:a> <http://www.w3.org/2000/01/rdf-schema#label> "Anna"@en-GB, "Hanna"@de ;\n'
@@ -123,6 +167,14 @@ def test_labels_are_names_and_blank_nodes_have_stable_iris(tmp_path: Path) -> No
     assert found == triples(second)
     assert {head for head, relation, _ in found if relation == "urn:q"} == {entity_iri("_:d:b0")}
     assert {(name.name, name.preferred) for name in first.names} == {("Anna", True), ("Hanna", False), ("Annie", False)}
+
+
+def test_provenance_is_passed_over_without_a_word(tmp_path: Path) -> None:
+    """An exported Turtle file has a node for each support: they are no mistakes in it."""
+    text = "<urn:kgqa:support:1> a <http://www.w3.org/1999/02/22-rdf-syntax-ns#Statement> . <urn:a> <urn:p> <urn:b> ."
+    reader = read_facts(write(tmp_path / "f.ttl", text), "d", strict=True)
+    assert triples(reader) == {("urn:a", "urn:p", "urn:b")}
+    assert not reader.skipped
 
 
 def test_what_is_ours_alone_is_passed_over(tmp_path: Path) -> None:

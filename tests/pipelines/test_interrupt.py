@@ -32,6 +32,7 @@ STAGES = {
         "qa.dev=q.jsonl",
         *SMALL,
     ),
+    "export": ("kgqa.export:_restorable", "out=a.nq.gz"),
     "answer": ("kgqa.answer.batch:score", "questions=q.jsonl", "out=a.jsonl", "checkpoint=random"),
 }
 
@@ -73,7 +74,7 @@ def test_an_interrupt_leaves_the_last_committed_state(folder, stage):
     (manifest,) = folder.glob(f"runs/default/{stage}-*/manifest.json")
     assert json.loads(manifest.read_text())["status"] == "interrupted"
     assert state() == before
-    assert not Path("a.jsonl").exists()
+    assert not list(folder.glob("a.*"))
     assert not list(folder.glob(".*.tmp"))
     assert extract.main([*CORPUS, "kb=kb", "name=after"]) == 0
     assert state()[1] == ["Bohr", "Gamow", "Klein"]
