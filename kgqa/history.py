@@ -51,7 +51,7 @@ class KnownFact:
     """The document of each support as it was when that last counted: its title, date and path, and its `reader`, the
     identity of the extractor that read it, which is another one for each version."""
     overruled: tuple[tuple[int, int], ...]
-    """When a policy for conflicts took it out of the graph: the first generation of each time, and the next after it."""
+    """When a policy for conflicts took it out of the graph: the first generation of each time, and the next after."""
 
     @property
     def periods(self) -> tuple[tuple[str, str | None], ...]:

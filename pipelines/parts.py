@@ -248,7 +248,9 @@ def _indexed_with(kb: Path) -> str | None:
 def _copies_an_export(cfg: DictConfig) -> bool:
     """Whether a knowledge base that is not there yet is to be made of an exported one."""
     given = not OmegaConf.is_missing(cfg.corpus, "path") and cfg.corpus.kind != "sparql"
-    return given and current_generation(Path(cfg.kb)) is None and Corpus(Path(cfg.corpus.path), cfg.corpus.kind).is_export
+    return (
+        given and current_generation(Path(cfg.kb)) is None and Corpus(Path(cfg.corpus.path), cfg.corpus.kind).is_export
+    )
 
 
 def _recorded_policy(kb: Path) -> Policy:

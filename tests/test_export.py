@@ -12,9 +12,11 @@ import pyoxigraph as ox
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings, strategies
 
+from kgqa.conflicts import Policy
 from kgqa.errors import InputError, StoreError
 from kgqa.expand.apply import expand
 from kgqa.expand.plan import Corpus
+from kgqa.expand.verify import verify
 from kgqa.export import export
 from kgqa.graph.queries import ALT_LABEL, LABEL, NAMES
 from kgqa.ids import ASSERTED, entity_iri, relation_iri
@@ -169,6 +171,20 @@ def test_first_generations_are_in_the_file(kb: Path, tmp_path: Path) -> None:
     rows: Any = store.query("SELECT ?first { GRAPH ?g { ?s <urn:kgqa:vocabulary:firstGeneration> ?first } }")
     told = Counter(row["first"].value for row in rows)
     assert told == {"gen-000001": 1, "gen-000002": dump(kb)["counts"]["num_supports"] - 1}
+
+
+def test_the_policy_for_conflicts_comes_back_too(tmp_path: Path) -> None:
+    policy = Policy("newest", frozenset({relation_iri("knows")}), min_heads=1, min_share=0.5)
+    dated = {
+        f"{year}.md": f"---\ndate: {year}-01-01\n---\n\nA knows {name}\n" for year, name in ((1990, "B"), (2000, "C"))
+    }
+    build(tmp_path / "kb", tmp_path / "corpus", dated, policy=policy)
+    before = dump(tmp_path / "kb")
+    assert before["ledger.overruled"]
+    assert restore(write(tmp_path / "kb", tmp_path / "out.nq"), tmp_path / "copy") == before
+    with KnowledgeBase.open(tmp_path / "copy") as base:
+        assert base.policy == policy
+    assert not verify(tmp_path / "copy")
 
 
 def test_what_came_back_goes_on_growing_as_the_original_does(kb: Path, tmp_path: Path) -> None:

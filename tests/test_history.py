@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
+from kgqa.conflicts import Policy
 from kgqa.generations import generation_name
-from kgqa.ids import document_iri, entity_iri, relation_iri
+from kgqa.ids import ASSERTED, document_iri, entity_iri, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
 from tests.expand.toy import ToyExtractor, build, fast_folder
 
@@ -92,6 +93,22 @@ def test_history_in_sparql_has_given_facts_and_what_has_ended(kb: Path) -> None:
         (document_iri("k.tsv"), integer.format(2), '"gen-000002"', '"gen-000003"'),
         (document_iri("k.tsv"), integer.format(1), '"gen-000004"', ""),
     ]
+
+
+def test_a_fact_that_a_policy_overrules_is_known_and_not_held(tmp_path: Path) -> None:
+    kb, corpus = tmp_path / "kb", tmp_path / "corpus"
+    policy = Policy("most_supported", frozenset({KNOWS[1]}))
+    one, two = {"a.tsv": "A\tknows\tB"}, {"b.tsv": "A\tknows\tC", "c.tsv": "A\tknows\tC"}
+    for files in (one, one | two, {"a.tsv": "A\tknows\tB\nX\tknows\tY"}, one | two):
+        build(kb, corpus, files, policy=policy)
+    with KnowledgeBase.open(kb) as base:
+        fact = base.fact(*KNOWS)
+        rows = base.history([KNOWS]).query(f"SELECT ?h {{ GRAPH <{ASSERTED}> {{ ?h ?r ?t }} }}")
+    assert fact is not None
+    assert (fact.held, fact.first, fact.last) == (False, "gen-000001", "gen-000003")
+    assert fact.periods == (("gen-000001", "gen-000001"), ("gen-000003", "gen-000003"))
+    assert fact.supports[0].last is None
+    assert not rows
 
 
 stated = strategies.tuples(strategies.booleans(), strategies.booleans())

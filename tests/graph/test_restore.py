@@ -60,6 +60,7 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "without a line": (lambda text: re.sub(r"<.*sha256.*\n", "", text, count=1), r"has \d+ .* says \d+"),
     "with a line more": (lambda text: text + "<urn:a> <urn:p> <urn:b> <urn:kgqa:asserted> .\n", r"has \d+ .* says \d+"),
     "newer": (put(r'(:format> )"1"', r'\1"99"'), "newer format than 1"),
+    "a policy that is none": (put(r'(:conflictPolicy> )"', r'\1"['), "has no policy for conflicts"),
     "another sentence": (put(r'(support:\S+ \S+#value> )"A knows B"', r'\1"A loves B"'), "its name was made from"),
     "another head": (put(r"#subject> <urn:kgqa:entity:A>", "#subject> <urn:x>"), "its name was made from"),
     "a literal as head": (put(r"#subject> <urn:kgqa:entity:A>", '#subject> "A"'), "cannot be the head"),

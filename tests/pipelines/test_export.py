@@ -1,5 +1,6 @@
 """export as a user runs it, and the way back."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ def test_prose_travels_with_its_sentences_and_merged_names(folder: Path) -> None
     with KnowledgeBase.open("copy-jsonld") as kb:
         assert kb.generation == "gen-000002"  # nothing was new
         assert "Joseph John Thomson" not in kb.triples().entity_texts
+
+
+def test_a_copy_decides_conflicts_as_the_original_unless_told_otherwise(folder: Path) -> None:
+    (folder / "docs").mkdir()
+    for year, place in ((1990, "Graz"), (2000, "Wien")):
+        (folder / "docs" / f"{year}.jsonl").write_text(
+            json.dumps({"id": str(year), "date": str(year), "title": "x", "text": f"Eva Lang was born in {place}."})
+        )
+    policy = ("conflict.policy=newest", "conflict.functional=[born_in]")
+    assert extract.main(("corpus.path=docs", "kb=kb", *policy)) == 0
+    assert export.main(("kb=kb", "out=out.nq")) == 0
+    assert extract.main(("corpus=export", "corpus.path=out.nq", "kb=copy")) == 0
+    assert dump(folder / "copy") == dump(folder / "kb")
+    assert extract.main(("corpus=export", "corpus.path=out.nq", "kb=both", "conflict.policy=both")) == 0
+    with KnowledgeBase.open("copy") as copy, KnowledgeBase.open("both") as both:
+        assert len(both.triples().heads) == len(copy.triples().heads) + 1
 
 
 def test_an_older_generation_and_what_corpus_facts_makes_of_a_file(folder: Path) -> None:
