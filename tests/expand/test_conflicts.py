@@ -268,7 +268,7 @@ def test_the_report_has_every_value_with_its_sources(tmp_path: Path, caplog: pyt
     ]  # fmt: skip
     assert record["values"][0]["supports"] == [{
         "date": "2020-01-01", "doc_id": "new", "sentence": "Ada born Vienna",
-        "head_span": [8, 23], "tail_span": [8, 23],
+        "head_span": [8, 11], "tail_span": [17, 23],
         "extractor": "toy", "confidence": 0.5, "start": 8, "end": 23,
     }]  # fmt: skip
     assert "Ada born: Vienna (new, 2020-01-01) or Graz (old, 1999; not kept)" in caplog.text
