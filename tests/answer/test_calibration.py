@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.answer.calibration import FILE, Calibration, Judged, calibrate, held_out_report, judge
@@ -26,6 +26,7 @@ def judged(questions):
     )
 
 
+@settings(deadline=None)
 @given(QUESTIONS)
 def test_a_surer_answer_stays_the_surer_one_and_nothing_is_certain(questions):
     sample = judged(questions)
@@ -35,6 +36,7 @@ def test_a_surer_answer_stays_the_surer_one_and_nothing_is_certain(questions):
     assert len(sample.confidence) == 0 or (said.min() > 0 and said.max() < 1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 999), st.booleans()), min_size=1, max_size=12, unique_by=lambda one: one[0]))
 def test_the_blocks_are_those_of_the_min_max_formula(answers):
     """p_i = max over a <= i of min over b >= i of the mean of a..b (Barlow et al. 1972), made answers included."""
@@ -68,6 +70,7 @@ def test_held_out_questions_are_measured_not_the_fitted_ones():
     assert 0.0 < held_out_report(noise)["ece"] < 0.25
 
 
+@settings(deadline=None)
 @given(QUESTIONS, st.floats(0.1, 1))
 def test_above_the_threshold_the_precision_is_reached_on_dev(questions, precision):
     sample = judged(questions)

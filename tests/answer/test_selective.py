@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.answer.selective import calibration_error, error_at, refused_at, reliability, risk_coverage, selective_report
@@ -15,6 +15,7 @@ def columns(answers):
     return np.array(probability), np.array(right)
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.integers(1, 12))
 def test_bins_are_of_equal_mass_and_hold_every_question_once(answers, num_bins):
     bins = reliability(*columns(answers), num_bins=num_bins)
@@ -27,6 +28,7 @@ def test_bins_are_of_equal_mass_and_hold_every_question_once(answers, num_bins):
     assert calibration_error(bins) == pytest.approx(naive)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1000), st.booleans()), min_size=1, max_size=40, unique_by=lambda one: one[0]))
 def test_risk_is_the_share_of_wrong_ones_among_the_surest(answers):
     probability, right = columns(answers)
@@ -38,6 +40,7 @@ def test_risk_is_the_share_of_wrong_ones_among_the_surest(answers):
     assert error_at(1.0, probability, right) == pytest.approx(1 - right.mean())
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.randoms())
 def test_the_order_of_the_questions_does_not_matter_even_among_equals(answers, random):
     answers = [(round(probability, 1), right) for probability, right in answers]
@@ -53,6 +56,7 @@ def test_a_perfect_order_has_the_least_risk_and_a_reversed_one_the_most():
     assert selective_report(good, right, right)["aurc"] < selective_report(bad, right, right)["aurc"]
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.floats(0.05, 1))
 def test_what_is_refused_leaves_the_wanted_share_answered(answers, answered):
     probability, answerable = columns(answers)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.answer.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, calibration_chart, risk_chart
@@ -14,6 +14,7 @@ from kgqa.answer.report.significance import mcnemar, mean, proportion
 from tests.answer.report.made import answered, make_run, mixed, refused
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_is_the_chance_of_so_uneven_a_split(only_first, only_second):
     total, least = only_first + only_second, min(only_first, only_second)
@@ -21,6 +22,7 @@ def test_mcnemar_is_the_chance_of_so_uneven_a_split(only_first, only_second):
     assert mcnemar(only_first, only_second) == pytest.approx(naive)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 200))
 def test_wilson_s_interval_solves_its_equation(successes, total):
     successes = min(successes, total)
@@ -100,6 +102,7 @@ def test_a_run_held_against_itself_differs_in_nothing(tmp_path):
     assert all((row.p, row.difference.value) == (1.0, 0.0) for row in found.by_kind)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=300))
 def test_charts_stay_within_their_axes(answers):
     probability, right = map(np.array, zip(*answers, strict=True))

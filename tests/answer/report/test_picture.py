@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.answer.report.picture import NODE_HEIGHT, NODE_WIDTH, draw, walked
@@ -38,6 +38,7 @@ def path_lists(draw_):
     return paths
 
 
+@settings(deadline=None)
 @given(path_lists())
 def test_no_two_nodes_touch_and_all_stand_within_the_picture(paths):
     picture = drawn(paths)
@@ -48,6 +49,7 @@ def test_no_two_nodes_touch_and_all_stand_within_the_picture(paths):
             assert abs(one.x - other.x) >= NODE_WIDTH or abs(one.y - other.y) >= NODE_HEIGHT
 
 
+@settings(deadline=None)
 @given(path_lists())
 def test_every_arrow_goes_from_a_node_to_one_in_the_next_column(paths):
     picture = drawn(paths)
@@ -66,6 +68,7 @@ def test_every_arrow_goes_from_a_node_to_one_in_the_next_column(paths):
     assert len(picture.arrows) == len(walks)
 
 
+@settings(deadline=None)
 @given(path_lists())
 def test_answers_stand_in_the_last_column_and_nowhere_else(paths):
     picture = drawn(paths)
