@@ -35,6 +35,7 @@ from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
 from kgqa.reason import checkpoint
+from kgqa.runs import installed
 
 _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 
@@ -144,6 +145,7 @@ def answers_depend_on(cfg: DictConfig, kb: KnowledgeBase) -> dict[str, str]:
         "checkpoint": checkpoint.identity(Path(cfg.checkpoint)),
         "config": digest(OmegaConf.to_yaml(config)),
         "code": code_version(),
+        "packages": digest(*map(repr, sorted(installed().items()))),
     }
 
 
