@@ -1,4 +1,4 @@
-"""The SPARQL server that tests share, one a test process."""
+"""What all tests share: properties without a deadline, and one SPARQL server a test process."""
 
 import os
 from collections.abc import Iterator
@@ -6,8 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import Front, Oxigraph
+
+settings.register_profile("a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("a busy machine")
 
 
 @pytest.fixture(scope="session")
