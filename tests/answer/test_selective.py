@@ -57,13 +57,13 @@ def test_a_perfect_order_has_the_least_risk_and_a_reversed_one_the_most():
 
 
 @settings(deadline=None)
-@given(ANSWERS, st.floats(0.05, 1))
+@given(ANSWERS, st.integers(5, 100).map(lambda percent: percent / 100))
 def test_what_is_refused_leaves_the_wanted_share_answered(answers, answered):
     probability, answerable = columns(answers)
     refused = refused_at(answered, probability, answerable)
 
-    def share(given):
-        return round(float(np.mean(given[answerable])), 9)
+    def share(given):  # of 40 questions at most: no two shares that differ are so near to a whole per cent
+        return float(np.mean(given[answerable])) + 1e-6
 
     assert answerable.any() or refused >= np.mean(probability[~answerable] == 0)
     ways = [

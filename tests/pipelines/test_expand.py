@@ -164,8 +164,8 @@ def test_several_processes_extract_the_same(folder: Path, engine: tuple[str, ...
     assert one
 
 
-def stop_after(runs: Path, lines: int) -> None:
-    """Sends this process SIGTERM once the run has so many lines of metrics."""
+def stop_after(runs: Path, lines: int, *, more: Path) -> None:
+    """Puts `more` into the watched folder after the first line of metrics, and sends SIGTERM once there are `lines`."""
 
     def wait() -> None:
         for _ in range(1200):
@@ -174,8 +174,8 @@ def stop_after(runs: Path, lines: int) -> None:
             if found and max(found) >= lines:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
-            if found and max(found) == 1:
-                (runs.parents[1] / "facts" / "more.tsv").write_text("Kismet\thas_genre\tMusical\n")
+            if found and max(found) == 1 and more.exists():
+                more.rename(more.parent / "facts" / more.name)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -184,7 +184,8 @@ def stop_after(runs: Path, lines: int) -> None:
 def test_a_watch_commits_as_files_come_and_ends_by_sigterm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "facts").mkdir()
     (folder / "kb.txt").rename(folder / "facts" / "kb.txt")
-    stop_after(folder / "runs" / "default", 2)
+    (folder / "more.tsv").write_text("Kismet\thas_genre\tMusical\n")
+    stop_after(folder / "runs" / "default", 2, more=folder / "more.tsv")
     keys = ("corpus=facts", "corpus.path=facts", "kb=kb", "watch=true", "watch_seconds=0.05", *EMBEDDER)
     assert expand.main(keys) == 0
     assert "stopped; what was committed stays" in capsys.readouterr().err
