@@ -13,7 +13,7 @@ from kgqa.knowledge_base import KnowledgeBase
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.examples import Example, Vocabulary, collate, example, known_topics
-from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, choices, collect, heaviest, select
+from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, choices, collect, heaviest, of_row, select
 from kgqa.reason.instructions import Hop
 from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
 from kgqa.reason.reasoner import Reasoner, Walks, confidence, relative_constraint
@@ -123,13 +123,13 @@ class Predictor:
         hard = self._run(programs, said)
         ends, counts = self._ends(programs, said)
         found = self._answers(hard, said, ends, counts)
+        weight_of_found = self.adjacency.weights_at(weights, found.row, found.entity)
         border = np.searchsorted(found.row, np.arange(len(examples) + 1))
         for q, program in enumerate(programs):
             if not program:
                 yield Prediction(confidence=sure[q], reason=_why_not(said, q))
                 continue
-            answers = found.entity[border[q] : border[q + 1]]
-            scores = self.adjacency.weights_at(weights, np.full(len(answers), q), answers)
+            answers, scores = (column[border[q] : border[q + 1]] for column in (found.entity, weight_of_found))
             order = np.argsort(-scores, kind="stable")
             yield Prediction(
                 answers[order].tolist(),
@@ -193,7 +193,7 @@ class Predictor:
                 continue
             here = np.array([walk]), np.array([answer])
             ends = [
-                stop[walk] * self.adjacency.weights_at(step, *here)[0]
+                stop[walk] * self.adjacency.weights_at(of_row(step, walk), *here)[0]
                 for stop, step in zip(said.stops, said.soft.reached[1:], strict=True)
             ]
             back = said.soft.back(walk, answer, int(np.argmax(ends)) + 1)
