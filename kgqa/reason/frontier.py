@@ -153,7 +153,9 @@ def heaviest(frontier: Frontier, num_rows: int) -> tuple[Ints, Floats]:
     """For each row its heaviest entity (the first of equals; -1 where the row is empty) and the weight, `[B]` each."""
     entity, weight = np.full(num_rows, -1, dtype=np.int64), np.zeros(num_rows, dtype=np.float32)
     if len(frontier.row):
-        order = np.lexsort((frontier.entity, -frontier.weight, frontier.row))
-        rows, first = np.unique(frontier.row[order], return_index=True)
-        entity[rows], weight[rows] = frontier.entity[order[first]], frontier.weight[order[first]]
+        rows, first = np.unique(frontier.row, return_index=True)
+        weight[rows] = np.maximum.reduceat(frontier.weight, first)
+        place = np.flatnonzero(frontier.weight == weight[frontier.row])
+        rows, first = np.unique(frontier.row[place], return_index=True)
+        entity[rows] = frontier.entity[place[first]]
     return entity, weight
