@@ -25,6 +25,14 @@ from tests.expand.test_apply import asserted
 from tests.expand.toy import build, dump, fast_folder
 from tests.expand.toy import settings as toy_settings
 
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory where that can be: most of a small delta's time is waiting for the disk."""
+    with fast_folder() as name:
+        yield Path(name)
+
+
 BORN = relation_iri("born")
 NEWEST = Policy("newest", frozenset({BORN}))
 MOST = Policy("most_supported", frozenset({BORN}))

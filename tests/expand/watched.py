@@ -16,12 +16,12 @@ from tests.expand.toy import ToyExtraction, ToyExtractor, settings
 
 
 class SlowExtractor(ToyExtractor):
-    """Takes an hour for a document that is called slow."""
+    """Takes an hour for the document new/slow."""
 
     def extract(self, documents: Iterable[Document]) -> Iterator[ToyExtraction]:
         for document in documents:
-            if document.doc_id == "slow":
-                say("slow")
+            if document.doc_id == "new/slow":
+                say(document.doc_id)
                 time.sleep(3600)
             yield from super().extract([document])
 
