@@ -68,7 +68,8 @@ def _watch(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
 
 def _once(cfg: DictConfig) -> dict[str, Any]:
     """Keys that say something of one run, not of a folder that is watched."""
-    return {"dry_run": cfg.dry_run, "corpus.remove": cfg.corpus.remove, "corpus.allow_empty": cfg.corpus.allow_empty}
+    keys = {"corpus.remove": cfg.corpus.remove, "corpus.allow_empty": cfg.corpus.allow_empty}
+    return {"dry_run": cfg.dry_run, **keys, "corpus=sparql": cfg.corpus.kind == "sparql"}
 
 
 if __name__ == "__main__":
