@@ -3,6 +3,9 @@
 dry_run=true only says what would change. watch=true goes on: it looks at the folder every watch_seconds and commits
 what changed and stands still, with the models loaded once, until Ctrl-C or SIGTERM ends it (exit code 0). A folder that
 is gone, a lock or a full disk is logged and tried again; nothing is ever emptied by it.
+
+Where documents give several values to a relation that has one, the run's conflicts.jsonl has them with their sources;
+conflict.policy says which are asserted.
 """
 
 import logging
@@ -68,8 +71,8 @@ def _watch(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
 
 def _once(cfg: DictConfig) -> dict[str, Any]:
     """Keys that say something of one run, not of a folder that is watched."""
-    keys = {"corpus.remove": cfg.corpus.remove, "corpus.allow_empty": cfg.corpus.allow_empty}
-    return {"dry_run": cfg.dry_run, **keys, "corpus=sparql": cfg.corpus.kind == "sparql"}
+    keys = {"dry_run": cfg.dry_run, "corpus.remove": cfg.corpus.remove, "corpus.allow_empty": cfg.corpus.allow_empty}
+    return keys | {"corpus=sparql": cfg.corpus.kind == "sparql"}
 
 
 if __name__ == "__main__":

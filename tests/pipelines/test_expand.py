@@ -206,10 +206,11 @@ def test_a_watch_commits_as_files_come_and_ends_by_sigterm(folder: Path, capsys:
             "watch=true goes without dry_run, corpus.allow_empty; run expand",
         ),
         (("watch_seconds=0",), "watch_seconds=0: more than 0 is wanted"),
+        (("corpus=sparql", "corpus.url=http://127.0.0.1:1/"), "watch=true goes without corpus=sparql; run expand"),
     ],
 )
 def test_what_makes_no_sense_with_a_watch_is_refused(
     capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
 ) -> None:
-    assert expand.main(("corpus=facts", "corpus.path=kb.txt", "kb=kb", "watch=true", *keys)) == 2
+    assert expand.main(("corpus.path=kb.txt", "kb=kb", "watch=true", *keys)) == 2
     assert message in capsys.readouterr().err
