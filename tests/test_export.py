@@ -3,6 +3,7 @@
 import gzip
 import random
 import shutil
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,22 @@ def test_equal_states_are_equal_files(kb: Path, tmp_path: Path) -> None:
         first, second = (write(kb, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
         assert first == second
     assert gzip.decompress((tmp_path / "a.nq.gz").read_bytes()) == (tmp_path / "a.nq").read_bytes()
+
+
+def test_memory_does_not_grow_with_what_is_exported(tmp_path: Path) -> None:
+    def peak(num_facts: int) -> int:
+        lines = "".join(f"head {number // 3}\tknows\ttail {number}\n" for number in range(num_facts))
+        kb, peaks = tmp_path / f"kb-{num_facts}", []
+        build(kb, tmp_path / "corpus", {"k.tsv": lines}, index=False)
+        for suffix in (".nq", ".jsonld", ".ttl"):
+            tracemalloc.start()
+            out = write(kb, tmp_path / f"out{suffix}")
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert out.stat().st_size > 200 * num_facts
+        return max(peaks)
+
+    assert peak(6000) < 1.5 * peak(2000)
 
 
 def test_turtle_is_readable_and_has_the_provenance(kb: Path, tmp_path: Path) -> None:

@@ -42,9 +42,8 @@ def write_rdf(quads: Iterable[Quad], file: IO[bytes], suffix: str) -> None:
     if form == ox.RdfFormat.N_QUADS:
         file.writelines(lines)
         return
-    parsed = ox.parse(
-        cast(IO[bytes], _Lines(lines)), ox.RdfFormat.N_QUADS, lenient=True
-    )  # they were checked when they came in
+    # lenient: the terms were checked when they came in
+    parsed = ox.parse(cast(IO[bytes], _Lines(lines)), ox.RdfFormat.N_QUADS, lenient=True)
     if form == ox.RdfFormat.TURTLE:
         ox.serialize((quad.triple for quad in parsed), file, form, prefixes=_PREFIXES)
     else:
