@@ -8,14 +8,16 @@ WAL mode, so that a reader opens and reads while a writer works; synchronous=FUL
 of the ledger after a power failure.
 """
 
+import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from kgqa.artifacts import sync
 from kgqa.errors import StoreError
 from kgqa.types import Provenance
 
@@ -40,15 +42,17 @@ CREATE TABLE passages (doc INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGE
     born INTEGER NOT NULL, died INTEGER NOT NULL);
 CREATE TABLE redirects (raw INTEGER NOT NULL, canonical INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER NOT NULL);
 CREATE INDEX documents_doc ON documents (doc);
-CREATE INDEX supports_doc ON supports (doc);
-CREATE INDEX supports_triple ON supports (node_head, relation, node_tail);
-CREATE INDEX supports_tail ON supports (node_tail);
-CREATE INDEX supports_relation ON supports (relation);
-CREATE INDEX names_doc ON names (doc);
-CREATE INDEX names_term ON names (term);
-CREATE INDEX passages_doc ON passages (doc);
-CREATE INDEX redirects_raw ON redirects (raw);
-CREATE INDEX redirects_canonical ON redirects (canonical);
+"""
+INDEXES = """
+CREATE INDEX IF NOT EXISTS supports_doc ON supports (doc);
+CREATE INDEX IF NOT EXISTS supports_triple ON supports (node_head, relation, node_tail);
+CREATE INDEX IF NOT EXISTS supports_tail ON supports (node_tail);
+CREATE INDEX IF NOT EXISTS supports_relation ON supports (relation);
+CREATE INDEX IF NOT EXISTS names_doc ON names (doc);
+CREATE INDEX IF NOT EXISTS names_term ON names (term);
+CREATE INDEX IF NOT EXISTS passages_doc ON passages (doc);
+CREATE INDEX IF NOT EXISTS redirects_raw ON redirects (raw);
+CREATE INDEX IF NOT EXISTS redirects_canonical ON redirects (canonical);
 """
 CONFLICTS = """
 CREATE TABLE IF NOT EXISTS overruled (head INTEGER NOT NULL, relation INTEGER NOT NULL, tail INTEGER NOT NULL,
@@ -99,6 +103,7 @@ _COLUMNS = {
     "names": "name, term, preferred",
     "passages": "start, stop, text",
 }
+_GIVEN = Provenance("").extractor
 _DOCUMENT = "doc_id, source, hash, title, date, path, reader, batch"
 # The plus signs keep SQLite from using an index on births or deaths where a row is found by what it says.
 _LIVE = "+born <= :generation AND +died > :generation"
@@ -116,11 +121,15 @@ def at(column: str) -> str:
 class Ledger:
     """An open ledger at one generation; a context manager that closes it."""
 
-    def __init__(self, connection: sqlite3.Connection, generation: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, generation: int, *, bulk: Path | None = None) -> None:
         self.connection = connection
         self.generation = generation
         """What is read, and for a writer what it writes."""
         self._terms: dict[str, int] = {}
+        self._bulk = bulk
+        """The file, while its first generation is written."""
+        self._written: set[tuple[str, int]] = set()
+        """The tables and documents that were written to."""
 
     @classmethod
     def read(cls, path: Path, generation: int) -> Self:
@@ -133,15 +142,33 @@ class Ledger:
 
     @classmethod
     def write(cls, path: Path, committed: int) -> Self:
-        """Opens for writing generation `committed` + 1, and drops what a run that did not commit has left."""
+        """Opens for writing generation `committed` + 1, and drops what a run that did not commit has left.
+
+        The first generation is written past the log and without indexes; `finish_bulk` makes them.
+        """
+        if committed == 0:
+            return cls._begin(path)
         connection = _connect(path, "rwc")
         schema = "" if _has_tables(connection) else SCHEMA
-        connection.executescript(f"BEGIN; {schema}{CONFLICTS}{HISTORY}{IDENTITY} COMMIT;")
+        connection.executescript(f"BEGIN; {schema}{INDEXES}{CONFLICTS}{HISTORY}{IDENTITY} COMMIT;")
         written = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
         if written and written[0] > committed:
             _undo(connection, committed)
         connection.execute("BEGIN IMMEDIATE")
         return cls(connection, committed + 1)
+
+    @classmethod
+    def _begin(cls, path: Path) -> Self:
+        """A ledger without a committed generation has nothing that could be lost: it is made anew, and is a file that
+        can be relied on once it is committed."""
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+            path.with_name(name).unlink(missing_ok=True)
+        connection = _connect(path, "rwc")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.executescript(f"BEGIN; {SCHEMA}{CONFLICTS}{IDENTITY} COMMIT;")
+        connection.execute("BEGIN IMMEDIATE")
+        return cls(connection, 1, bulk=path)
 
     def __enter__(self) -> Self:
         return self
@@ -155,10 +182,20 @@ class Ledger:
             self.connection.rollback()
         self.connection.close()
 
+    def finish_bulk(self) -> None:
+        """Makes the indexes, once the documents of a first generation are recorded; nothing in later ones."""
+        if self._bulk:
+            for statement in (INDEXES + HISTORY).split(";"):
+                self.connection.execute(statement)
+
     def commit(self) -> None:
         """Makes the generation's rows durable. Readers see them once `CURRENT` names the generation."""
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (self.generation,))
         self.connection.commit()
+        if self._bulk:
+            sync(self._bulk)
+            _set_durable(self.connection)
+            self._bulk = None
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -237,6 +274,10 @@ class Ledger:
         """The term of a dense id."""
         return str(self.connection.execute("SELECT term FROM terms WHERE id = ?", (key,)).fetchone()[0])
 
+    def doc_id(self, key: int) -> str:
+        """The document of a dense id."""
+        return str(self.connection.execute("SELECT doc_id FROM docs WHERE id = ?", (key,)).fetchone()[0])
+
     # -- writing ------------------------------------------------------------------------------------------------
 
     def intern(self, term: str) -> int:
@@ -248,10 +289,28 @@ class Ledger:
             self._terms[term] = found
         return found
 
+    def intern_all(self, terms: Iterable[str]) -> Mapping[str, int]:
+        """The dense ids of these terms and of all met before, new ones given out; many at once cost little each."""
+        unknown = [term for term in dict.fromkeys(terms) if term not in self._terms]
+        run = self.connection.execute
+        if not self._bulk:
+            sql = "SELECT term, id FROM terms WHERE term IN (SELECT value FROM json_each(?))"
+            self._terms.update(run(sql, (json.dumps(unknown),)))
+            unknown = [term for term in unknown if term not in self._terms]
+        (start,) = run("SELECT coalesce(max(id), 0) + 1 FROM terms").fetchone()
+        self.connection.executemany("INSERT INTO terms VALUES (?, ?)", enumerate(unknown, start))
+        self._terms.update(zip(unknown, range(start, start + len(unknown)), strict=True))
+        return self._terms
+
     def intern_doc(self, doc_id: str) -> int:
         """The dense id of a document; it keeps it through changes, removal and return."""
         self.connection.execute("INSERT INTO docs (doc_id) VALUES (?) ON CONFLICT DO NOTHING", (doc_id,))
         return int(self.connection.execute("SELECT id FROM docs WHERE doc_id = ?", (doc_id,)).fetchone()[0])
+
+    def has_document(self, doc_id: str) -> bool:
+        """Whether a document lives."""
+        sql = "SELECT 1 FROM documents JOIN docs ON docs.id = doc WHERE doc_id = ? AND died = ?"
+        return self.connection.execute(sql, (doc_id, FOREVER)).fetchone() is not None
 
     def put_document(self, row: DocumentRow) -> None:
         """Records the document as it now is; what was recorded before ends with this generation."""
@@ -277,11 +336,23 @@ class Ledger:
         """
         doc, columns = self.intern_doc(doc_id), _COLUMNS[table]
         sql = f"SELECT {columns}, rowid FROM {table} WHERE doc = ? AND died = ?"
-        old = {row[:-1]: row[-1] for row in self.connection.execute(sql, (doc, FOREVER))}
+        is_new = self._bulk is not None and (table, doc) not in self._written  # nothing to look for, and no index yet
+        self._written.add((table, doc))
+        old = {} if is_new else {row[:-1]: row[-1] for row in self.connection.execute(sql, (doc, FOREVER))}
         num_old, num_new = len(old), self._insert(table, doc, (row for row in rows if old.pop(row, None) is None))
         gone = [(self.generation, rowid) for rowid in old.values()]
         self.connection.executemany(f"UPDATE {table} SET died = ? WHERE rowid = ?", gone)
         return num_new + num_old - len(gone)
+
+    def give(self, doc_id: str, facts: Iterable[tuple[int, int, int, int]]) -> int:
+        """Adds (head, relation, tail, line) of given facts to a document that has none; returns how many there are."""
+        sql = (
+            "INSERT INTO supports (doc, head, relation, tail, node_head, node_tail, sentence, start, stop, head_start, "
+            "head_stop, tail_start, tail_stop, extractor, confidence, born, died) VALUES "
+            f"({self.intern_doc(doc_id)}, ?1, ?2, ?3, ?1, ?3, '', max(?4 - 1, 0), ?4, 0, 0, 0, 0, '{_GIVEN}', 1.0, "
+            f"{self.generation}, {FOREVER})"
+        )
+        return max(0, self.connection.executemany(sql, facts).rowcount)
 
     def _insert(self, table: str, doc: int, rows: Iterable[tuple[object, ...]]) -> int:
         columns = _COLUMNS[table]
@@ -302,8 +373,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(location, uri=True, isolation_level=None, timeout=30.0)
         if mode == "rwc":
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+            _set_durable(connection)
             connection.execute("PRAGMA cache_size = -64000")
         elif not os.access(path.parent, os.W_OK):  # WAL wants to create files beside; on a read-only disk nobody writes
             connection.close()
@@ -315,6 +385,11 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreError(f"cannot open {path}: {error}; restore it from a copy or build again") from error
     return connection
+
+
+def _set_durable(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kgqa.answer.tables import SEPARATOR, load_pyarrow
-from kgqa.artifacts import sync_folder
+from kgqa.artifacts import sync
 from kgqa.errors import InputError
 
 COLUMNS = (
@@ -49,7 +49,7 @@ def export(lines: Path, out: Path) -> None:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
         os.replace(temporary if write else lines, out)
-        sync_folder(out.parent)
+        sync(out.parent)
     except OSError as error:
         raise InputError(
             f"cannot write {out}: {error.strerror or error}; make room, and the same command goes on from there"

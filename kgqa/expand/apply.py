@@ -19,9 +19,10 @@ from kgqa.expand.changes import Changes, graph_changes
 from kgqa.expand.mirror import Mirror
 from kgqa.expand.overrule import count_heads, overrule
 from kgqa.expand.plan import GIVEN, Corpus, content_hash, make_plan
-from kgqa.expand.record import Resolve, apply_redirects, move_none, record_facts, record_prose
+from kgqa.expand.record import Resolve, apply_redirects, move_none, record_given, record_prose
 from kgqa.expand.restore import exported_policy, opened, restore_documents
 from kgqa.expand.vectors import VectorDelta, apply_vectors, delta_of_changes, delta_of_state, state_of
+from kgqa.expand.whole import build_graph
 from kgqa.expand.writer import Writer, writing
 from kgqa.generations import current_generation
 from kgqa.graph.formats import read_facts
@@ -108,21 +109,18 @@ def expand(
             writer.policy = exported_policy(export)
         redecided = _is_new_policy(writer, settings.policy)
         if dry_run or (delta.empty and not redecided):
-            mirrored = {} if dry_run else _mirror(writer, settings)
+            mirrored = _mirror(writer, settings) if writer.base and not dry_run else {}
             return Outcome(None, delta, redecided, {**mirrored, **writer.counts, "num_skipped": len(corpus.skipped)})
         writer.check_embedder(settings.embedder)
         num_skipped = _read_corpus(writer, corpus, export, delta, settings)
+        writer.ledger.finish_bulk()
         apply_redirects(writer.ledger, settings.resolve)
         _decide(writer, settings.policy or writer.policy, anew=redecided)
-        changes = _write_graph(writer)
-        vectors = _follow(writer, changes, settings)
-        writer.count(changes)
+        counts, changes = _write_graph(writer, texts=settings.embedder is not None)
+        counts |= _follow(writer, changes, settings)
         name = _commit(writer, stage, settings)
-        counts = {
-            "num_facts_added": len(changes.new.facts), "num_facts_removed": len(changes.old.facts),
-            **vectors, **_mirror(writer, settings, changes),
-            "num_skipped": num_skipped + len(corpus.skipped), **writer.counts,
-        }  # fmt: skip
+        counts |= _mirror(writer, settings, changes)
+        counts |= {"num_skipped": num_skipped + len(corpus.skipped), **writer.counts}
         return Outcome(name, delta, redecided, counts)
 
 
@@ -202,7 +200,7 @@ def _read_facts(writer: Writer, corpus: Corpus, doc_id: str, path: Path, *, stri
     row = DocumentRow(doc_id, corpus.source, sha256_file(path), "", None, str(path), GIVEN, "")
     try:
         with writer.ledger.all_or_nothing():
-            if record_facts(writer.ledger, reader, row=row) == 0 and (reader.skipped or path == corpus.path):
+            if record_given(writer.ledger, reader, row=row) == 0 and (reader.skipped or path == corpus.path):
                 first = f"; line {reader.skipped[0].line}: {reader.skipped[0].reason}" if reader.skipped else ""
                 raise InputError(f"{path} holds no facts{first}; give a file of facts as corpus.path")
     except InputError as error:
@@ -231,37 +229,46 @@ def _decide(writer: Writer, policy: Policy, *, anew: bool) -> None:
     writer.policy, writer.recorded = policy, True
 
 
-def _write_graph(writer: Writer) -> Changes:
-    """Changes the live store as the ledger says, and makes the snapshot that readers will open."""
-    graph, base = writer.kb / "graph", writer.base
+def _write_graph(writer: Writer, *, texts: bool) -> tuple[dict[str, int], Changes | None]:
+    """Changes the live store as the ledger says, and makes the snapshot that readers will open.
+
+    Returns num_facts_added and num_facts_removed, and what changed; None for a first generation, whose graph is all of
+    it and streams from the ledger.
+    """
+    graph, base, changes = writer.kb / "graph", writer.base, None
     with open_live(graph, base.snapshot if base else None) as store:
-        changes = graph_changes(writer.ledger, store)
-        store.remove(changes.old.quads)
-        store.add(changes.new.quads)
+        if base is None:
+            grown = build_graph(writer.ledger, store)
+            added, removed = grown["num_facts"], 0
+        else:
+            changes = graph_changes(writer.ledger, store, texts=texts)
+            store.remove(changes.old.quads)
+            store.add(changes.new.quads)
+            grown, added, removed = changes.growth(), len(changes.new.facts), len(changes.old.facts)
         writer.snapshot = writer.name
         store.snapshot(graph / "snapshots" / writer.name)
     before = graph / "snapshots" / base.snapshot if base else None
     known = base.snapshot_files if base else {}
     writer.snapshot_files = hash_folder(graph / "snapshots" / writer.name, known=known, known_folder=before)
-    return changes
+    writer.count(grown)
+    return {"num_facts_added": added, "num_facts_removed": removed}, changes
 
 
-def _follow(writer: Writer, changes: Changes, settings: Settings) -> dict[str, int]:
-    """The vectors of what changed; those of everything that is missing when an earlier run left them behind."""
+def _follow(writer: Writer, changes: Changes | None, settings: Settings) -> dict[str, int]:
+    """The vectors of what changed; those of everything that is missing for a first generation, or when an earlier run
+    left them behind."""
     if settings.embedder is None:
         writer.indexed = False
         return {}
-    if writer.indexed:
+    if writer.indexed and changes:
         return _apply_vectors(writer, delta_of_changes(changes.old, changes.new), settings)
     with GraphStore.open(writer.kb / "graph" / "snapshots" / writer.snapshot, read_only=True) as store:
         return catch_up(writer, store, settings)
 
 
 def _mirror(writer: Writer, settings: Settings, changes: Changes | None = None) -> dict[str, int]:
-    """The server in step with what is committed, where one follows and anything is."""
-    if settings.mirror is None or not (changes or writer.base):
-        return {}
-    return settings.mirror.follow(base=writer.base, changes=changes)
+    """The server in step with what is committed, where one follows."""
+    return settings.mirror.follow(base=writer.base, changes=changes) if settings.mirror else {}
 
 
 def catch_up(writer: Writer, store: GraphStore, settings: Settings) -> dict[str, int]:

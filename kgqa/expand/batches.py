@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
 
-from kgqa.artifacts import Manifest, sha256_file, sync_folder, unreferenced
+from kgqa.artifacts import Manifest, sha256_file, sync, unreferenced
 from kgqa.types import Document, Fact, Mention, Passage, Provenance
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class BatchWriter:
         sha256 = manifest.write(self._folder / "manifest.json")
         shutil.rmtree(self._final, ignore_errors=True)
         os.replace(self._folder, self._final)
-        sync_folder(self._final.parent)
+        sync(self._final.parent)
         return sha256
 
 

@@ -3,7 +3,7 @@
 Only rows that this generation brought or ended are looked at, and what they touch; the cost follows the delta.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import cast
@@ -46,15 +46,30 @@ class Changes:
     old: Side = field(default_factory=Side)
     new: Side = field(default_factory=Side)
 
+    def growth(self) -> dict[str, int]:
+        """How many more there are of each of num_facts, num_entities, num_relations and num_passages."""
+        old, new = self.old, self.new
+        return {
+            "num_facts": len(new.facts) - len(old.facts),
+            "num_entities": len(new.nodes) - len(old.nodes),
+            "num_relations": len(new.relations) - len(old.relations),
+            "num_passages": len(new.passages) - len(old.passages),
+        }
 
-def graph_changes(ledger: Ledger, store: GraphStore) -> Changes:
-    """Everything that the ledger's open generation changes; `store` is the graph as the one before left it."""
+
+def graph_changes(ledger: Ledger, store: GraphStore, *, texts: bool = True) -> Changes:
+    """Everything that the ledger's open generation changes; `store` is the graph as the one before left it.
+
+    Without `texts` there are no `fact_items`.
+    """
     changes = Changes()
     _mark_touched(ledger)
     _facts(ledger, changes)
-    _provenance(ledger, changes)
+    changes.old.quads += provenance(ledger, "died")
+    changes.new.quads += provenance(ledger, "born")
     _names(ledger, store, changes)
-    _fact_items(store, changes)
+    if texts:
+        _fact_items(store, changes)
     for side, column in ((changes.old, "died"), (changes.new, "born")):
         rows = ledger.rows(
             f"SELECT doc_id, start, stop, text FROM passages JOIN docs ON docs.id = doc WHERE {at(column)}"
@@ -86,56 +101,53 @@ def _mark_touched(ledger: Ledger) -> None:
 
 
 _HELD = """
-    SELECT heads.term, relations.term, tails.term, doc_id, sum(born < :generation) > 0, sum(died > :generation) > 0
+    SELECT node_head, supports.relation, node_tail, doc, sum(born < :generation) > 0, sum(died > :generation) > 0
     FROM touched CROSS JOIN supports ON node_head = touched.head AND supports.relation = touched.relation
         AND node_tail = touched.tail
-    JOIN docs ON docs.id = doc
-    JOIN terms AS heads ON heads.id = node_head JOIN terms AS relations ON relations.id = supports.relation
-    JOIN terms AS tails ON tails.id = node_tail
     WHERE +died >= :generation
     GROUP BY node_head, supports.relation, node_tail, doc ORDER BY node_head, supports.relation, node_tail
 """
 """For each touched triple and document: whether the document held it before, and whether it holds it now."""
-_OVERRULED = """
-    SELECT heads.term, relations.term, tails.term
-    FROM touched CROSS JOIN overruled USING (head, relation, tail)
-    JOIN terms AS heads ON heads.id = overruled.head JOIN terms AS relations ON relations.id = overruled.relation
-    JOIN terms AS tails ON tails.id = overruled.tail
-    WHERE {standing}
-"""
+_OVERRULED = (
+    "SELECT head, relation, tail FROM touched CROSS JOIN overruled USING (head, relation, tail) WHERE {standing}"
+)
 _WAS, _IS = "+born < :generation AND +died >= :generation", "+died > :generation"
 """Whether a row lived before the open generation, and whether it lives in it."""
 
 
 def _facts(ledger: Ledger, changes: Changes) -> None:
     lost, loses = (set(ledger.rows(_OVERRULED.format(standing=standing))) for standing in (_WAS, _IS))
-    rows = cast(Iterator[tuple[str, str, str, str, int, int]], ledger.rows(_HELD))
-    for key, group in groupby(rows, key=lambda row: row[:3]):
+    terms = dict(cast(Iterator[tuple[int, str]], ledger.rows("SELECT id, term FROM affected JOIN terms USING (id)")))
+    graphs: dict[int, str] = {}
+    rows = cast(Iterator[tuple[int, int, int, int, int, int]], ledger.rows(_HELD))
+    for ids, group in groupby(rows, key=lambda row: row[:3]):
+        key = terms[ids[0]], terms[ids[1]], terms[ids[2]]  # each string once, however many facts name it
         before = after = False
-        for *_, doc_id, was, stays in group:
+        for *_, doc, was, stays in group:
             before, after = before or bool(was), after or bool(stays)
             if was != stays:
                 side = changes.new if stays else changes.old
-                side.quads.append((*key, document_iri(doc_id)))
-        before, after = before and key not in lost, after and key not in loses
+                graph = graphs.get(doc) or graphs.setdefault(doc, document_iri(ledger.doc_id(doc)))
+                side.quads.append((*key, graph))
+        before, after = before and ids not in lost, after and ids not in loses
         if before != after:
             side = changes.new if after else changes.old
             side.facts.append(key)
             side.quads.append((*key, ASSERTED))
 
 
-def _provenance(ledger: Ledger, changes: Changes) -> None:
-    """What documents' graphs say beside the facts. A given fact has no node there: its graph names the document, and
-    the ledger has its line; nodes would be most of the store."""
-    for side, when in ((changes.old, "died"), (changes.new, "born")):
-        documents = (
-            f"SELECT doc_id, title, date, hash, reader FROM documents JOIN docs ON docs.id = doc WHERE {at(when)}"
-        )
-        for row in ledger.rows(documents):
-            side.quads += document_quads(*cast(tuple[str, str, str | None, str, str], row))
-        for support in changed_readings(ledger, when):
-            said = support.triple, support.stated, support.provenance
-            side.quads += support_quads(support_iri(*said), *said)
+def provenance(ledger: Ledger, when: str) -> Iterator[Quad]:
+    """What documents' graphs say beside the facts, of what came (`when`: born) or went (died).
+
+    A given fact has no node there: its graph names the document, and the ledger has its line; nodes would be most of
+    the store.
+    """
+    documents = f"SELECT doc_id, title, date, hash, reader FROM documents JOIN docs ON docs.id = doc WHERE {at(when)}"
+    for row in ledger.rows(documents):
+        yield from document_quads(*cast(tuple[str, str, str | None, str, str], row))
+    for support in changed_readings(ledger, when):
+        said = support.triple, support.stated, support.provenance
+        yield from support_quads(support_iri(*said), *said)
 
 
 def _lives(column: str) -> str:
@@ -171,7 +183,7 @@ def _names(ledger: Ledger, store: GraphStore, changes: Changes) -> None:
     for key, term, head_was, head_is, tail_was, tail_is, relation_was, relation_is in rows:
         was_node, is_node = bool(head_was or tail_was), bool(head_is or tail_is)
         before = list(store.scan(term, graph=NAMES)) if was_node or relation_was else []
-        after = _name_quads(term, stated.get(key, []), is_node) if is_node or relation_is else []
+        after = name_quads(term, stated.get(key, ()), is_node=is_node) if is_node or relation_is else []
         changes.old.quads += set(before) - set(after)
         changes.new.quads += set(after) - set(before)
         old, new = _label(term, before), _label(term, after)
@@ -183,7 +195,7 @@ def _names(ledger: Ledger, store: GraphStore, changes: Changes) -> None:
             changes.new.relations |= {term: new} if relation_is else {}
 
 
-def _name_quads(term: str, stated: list[tuple[bool, str]], is_node: bool) -> list[Quad]:
+def name_quads(term: str, stated: Sequence[tuple[bool, str]], *, is_node: bool) -> list[Quad]:
     """rdfs:label for the one name (a stated preference, or what the term itself says), skos:altLabel for the rest.
 
     An entity whose IRI was made from its name is called by that name, whatever documents prefer.

@@ -1,17 +1,24 @@
 """What documents state, into the ledger; and which raw terms stand for the same node."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain, islice
+from typing import cast
 
 from kgqa.expand.batches import Extracted
-from kgqa.graph.formats import FactReader
+from kgqa.graph.formats import FactReader, Given, Name
 from kgqa.graph.restore import ExportedDocument
 from kgqa.graph.terms import canonical_term, relation_text
 from kgqa.ids import ENTITY
 from kgqa.ledger import FOREVER, DocumentRow, Ledger, SupportRow, at
-from kgqa.types import Fact
+from kgqa.types import Fact, Provenance
 
 Resolve = Callable[[Iterable[tuple[str, str]]], dict[str, str]]
 """kgqa.text.canonical.resolve: all (name, raw term) statements -> raw term -> canonical term, those that move."""
+
+
+BLOCK = 50_000
+"""Facts whose terms are interned at once."""
 
 
 def move_none(names: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -32,39 +39,66 @@ def record_prose(ledger: Ledger, extraction: Extracted, *, row: DocumentRow) -> 
     ledger.replace("passages", doc_id, dict.fromkeys(passages))
 
 
-def record_facts(ledger: Ledger, reader: FactReader | ExportedDocument, *, row: DocumentRow) -> int:
+def record_given(ledger: Ledger, reader: FactReader, *, row: DocumentRow) -> int:
     """Streams a file of facts in and makes them all that it states; returns how many there are.
 
     Memory holds the file's terms, and its old facts if it has any.
     """
+    is_new = not ledger.has_document(row.doc_id)
     ledger.put_document(row)
-    num_facts = ledger.replace("supports", row.doc_id, _distinct(map(_support(ledger), reader)))
-    names = ((name.name, ledger.intern(name.term), int(name.preferred)) for name in reader.names)
-    ledger.replace("names", row.doc_id, dict.fromkeys(names))
+    given = _given(ledger, reader)
+    if is_new:
+        num_facts = ledger.give(row.doc_id, given)
+    else:
+        support = partial(Provenance, row.doc_id)
+        rows = ((*ids, *_source(support(span=(max(line - 1, 0), line)))) for *ids, line in given)
+        num_facts = ledger.replace("supports", row.doc_id, cast(Iterator[SupportRow], rows))
+    _record_names(ledger, reader.names, row.doc_id)
     return num_facts
+
+
+def record_exported(ledger: Ledger, document: ExportedDocument, *, row: DocumentRow) -> None:
+    """Makes what an export has of a document all that it states."""
+    ledger.put_document(row)
+    ledger.replace("supports", row.doc_id, map(_support(ledger), document))  # distinct: their nodes' names say all
+    _record_names(ledger, document.names, row.doc_id)
+    ledger.replace("passages", row.doc_id, dict.fromkeys(document.passages))
+
+
+def _record_names(ledger: Ledger, names: Iterable[Name], doc_id: str) -> None:
+    rows = ((name.name, ledger.intern(name.term), int(name.preferred)) for name in names)
+    ledger.replace("names", doc_id, dict.fromkeys(rows))
+
+
+def _given(ledger: Ledger, reader: FactReader) -> Iterator[tuple[int, int, int, int]]:
+    """(head, relation, tail, line) by their dense ids, without repetition.
+
+    A line's number tells its fact from all others, so only facts without one are kept in mind.
+    """
+    seen: set[Given] = set()
+    while block := list(islice(reader, BLOCK)):
+        ids = ledger.intern_all(chain.from_iterable(given[:3] for given in block))
+        for given in block:
+            head, relation, tail, line = given
+            if line == 0:
+                if given in seen:
+                    continue
+                seen.add(given)
+            yield ids[head], ids[relation], ids[tail], line
 
 
 def _support(ledger: Ledger) -> Callable[[Fact], SupportRow]:
     def row(fact: Fact) -> SupportRow:
-        source = fact.provenance
         tail = canonical_term(fact.tail) if fact.tail.startswith('"') else fact.tail
-        return (
-            ledger.intern(fact.head), ledger.intern(fact.relation), ledger.intern(tail), source.sentence,
-            *source.span, *source.head_span, *source.tail_span, source.extractor, source.confidence,
-        )  # fmt: skip
+        ids = ledger.intern(fact.head), ledger.intern(fact.relation), ledger.intern(tail)
+        return (*ids, *_source(fact.provenance))
 
     return row
 
 
-def _distinct(rows: Iterable[SupportRow]) -> Iterator[SupportRow]:
-    """Rows without repetition. A line's number tells its fact from all others, so only facts without one are kept."""
-    seen: set[SupportRow] = set()
-    for row in rows:
-        if row[5] == 0:
-            if row in seen:
-                continue
-            seen.add(row)
-        yield row
+def _source(source: Provenance) -> tuple[str, int, int, int, int, int, int, str, float]:
+    places = *source.span, *source.head_span, *source.tail_span
+    return source.sentence, *places, source.extractor, source.confidence
 
 
 def apply_redirects(ledger: Ledger, resolve: Resolve) -> None:

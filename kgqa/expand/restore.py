@@ -9,7 +9,7 @@ from pathlib import Path
 from kgqa.conflicts import Policy
 from kgqa.errors import ConfigError, InputError
 from kgqa.expand.plan import Corpus
-from kgqa.expand.record import record_facts
+from kgqa.expand.record import record_exported
 from kgqa.graph.restore import Export
 from kgqa.ledger import Ledger
 from kgqa.progress import progress
@@ -40,7 +40,5 @@ def restore_documents(ledger: Ledger, export: Export, delta: Delta, *, source: s
     with progress("restoring", len(delta.hashes)) as advance:
         for row in export.documents():
             if row.doc_id in delta.hashes:
-                document = export.read(row.doc_id)
-                record_facts(ledger, document, row=replace(row, source=source))
-                ledger.replace("passages", row.doc_id, dict.fromkeys(document.passages))
+                record_exported(ledger, export.read(row.doc_id), row=replace(row, source=source))
                 advance(1)

@@ -6,7 +6,7 @@ The order of a commit, and what a kill leaves at each step: docs/decisions/0001-
 import logging
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,6 @@ from pathlib import Path
 from kgqa.artifacts import code_version
 from kgqa.conflicts import Policy
 from kgqa.errors import StoreError
-from kgqa.expand.changes import Changes
 from kgqa.expand.retention import prune
 from kgqa.generations import (
     Generation,
@@ -70,18 +69,13 @@ class Writer:
                 "choose that one, or run pipelines/index.py to index anew"
             )
 
-    def count(self, changes: Changes) -> None:
-        """Brings the totals up to date from what changed, without counting what did not."""
-        old, new = changes.old, changes.new
-        grown = {
-            "num_documents": self.ledger.growth("documents"), "num_supports": self.ledger.growth("supports"),
-            "num_facts": len(new.facts) - len(old.facts),
-            "num_entities": len(new.nodes) - len(old.nodes),
-            "num_relations": len(new.relations) - len(old.relations),
-            "num_passages": len(new.passages) - len(old.passages),
-            "num_overruled": self.ledger.growth("overruled"),
-        }  # fmt: skip
-        self.counts = {key: self.counts[key] + grown[key] for key in COUNTS}
+    def count(self, grown: Mapping[str, int]) -> None:
+        """Brings the totals up to date, without counting what did not change.
+
+        `grown`: how many more there are now of what stands in the graph; the ledger tells the rest.
+        """
+        ledger = {f"num_{table}": self.ledger.growth(table) for table in ("documents", "supports", "overruled")}
+        self.counts = {key: self.counts[key] + {**grown, **ledger}[key] for key in COUNTS}
 
     def commit(self, stage: str, *, config: str, seed: int | None, keep: int | None) -> str:
         """Makes all that was written one generation and prunes to the newest `keep`; returns its name."""

@@ -13,7 +13,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kgqa.artifacts import sync_folder
+from kgqa.artifacts import sync
 from kgqa.errors import InputError
 from kgqa.graph.queries import count_query, scan_query
 from kgqa.graph.sparql import SparqlStore
@@ -47,7 +47,7 @@ def fetch(store: SparqlStore, path: Path, *, graph: str | None = None, query: st
         whole = Path(folder) / "whole"
         num_lines = _merge(runs, whole)
         os.replace(whole, path)
-        sync_folder(path.parent)
+        sync(path.parent)
     return num_lines
 
 

@@ -10,9 +10,10 @@ import json
 import logging
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
@@ -20,17 +21,13 @@ import pyoxigraph as ox
 
 from kgqa.errors import InputError
 from kgqa.graph.provenance import EXPORT, RESERVED, VOCABULARIES
-from kgqa.graph.terms import canonical_term, from_node, is_literal, relation_text, text_of
-from kgqa.graph.views import read_graphml
+from kgqa.graph.terms import canonical_term, from_node, is_literal, relation_text
+from kgqa.graph.views import read_graphml, unsafe_xml
 from kgqa.ids import DOCUMENT, entity_iri, relation_iri
-from kgqa.types import Fact, Provenance
 
 log = logging.getLogger(__name__)
 
-_ENTITY = re.compile(rb"<!ENTITY\b")
 _OWN_LINE = re.compile(r" \(line 1\)$")  # each line is parsed alone, so the parser always says line 1
-# An abbreviation of a namespace, as ontology editors write it.
-_PLAIN_ENTITY = re.compile(rb"<!ENTITY\s+[\w.-]+\s+(?:\"[^\"&%<]{0,200}\"|'[^'&%<]{0,200}')\s*>")
 
 _SKOS = "http://www.w3.org/2004/02/skos/core#"
 _PREFERRED = frozenset({"http://www.w3.org/2000/01/rdf-schema#label", _SKOS + "prefLabel"})
@@ -46,6 +43,8 @@ _RDF_WHOLE = {
     ".jsonld": ox.RdfFormat.JSON_LD,
 }
 _GRAPHML = ".graphml"
+_BLOCK = 1 << 20
+"""Bytes that are parsed at once."""
 _SHOWN = 5
 """Malformed lines that a warning names; all are counted."""
 FACT_SUFFIXES = frozenset(
@@ -75,7 +74,11 @@ class Name:
     preferred: bool
 
 
-class FactReader(Iterator[Fact]):
+Given = tuple[str, str, str, int]
+"""(head, relation, tail, line): a fact of a file. Lines count from 1; 0 where the format has none."""
+
+
+class FactReader(Iterator[Given]):
     """The facts of one file, once; `names` and `skipped` are complete when it is exhausted."""
 
     def __init__(self, path: Path, doc_id: str, *, strict: bool) -> None:
@@ -89,10 +92,10 @@ class FactReader(Iterator[Fact]):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Fact:
+    def __next__(self) -> Given:
         return next(self._facts)
 
-    def _read(self) -> Iterator[Fact]:
+    def _read(self) -> Iterator[Given]:
         suffix = fact_suffix(self.path).removesuffix(".gz")
         try:
             if suffix in _TABLES:
@@ -110,7 +113,7 @@ class FactReader(Iterator[Fact]):
             more = f"; and {len(self.skipped) - _SHOWN} more" if len(self.skipped) > _SHOWN else ""
             log.warning("%s: passed over %d: %s%s", self.path, len(self.skipped), shown, more)
 
-    def _table(self, separator: str) -> Iterator[Fact]:
+    def _table(self, separator: str) -> Iterator[Given]:
         for number, line in self._lines():
             if number == 1 and separator == "|" and line.count("\t") == 2 and "|" not in line:
                 separator = "\t"
@@ -120,22 +123,34 @@ class FactReader(Iterator[Fact]):
                 self._skip(number, f"{what} where head{separator}relation{separator}tail is wanted: {line[:80]!r}")
                 continue
             head, relation, tail = fields
-            yield Fact(
-                entity_iri(head), relation_iri(relation), entity_iri(tail), head, relation.replace("_", " "), tail,
-                Provenance(self.doc_id, span=(number - 1, number)),
-            )  # fmt: skip
+            yield entity_iri(head), relation_iri(relation), entity_iri(tail), number
 
-    def _rdf_lines(self, form: ox.RdfFormat) -> Iterator[Fact]:
-        for number, line in self._lines():
-            if line.lstrip().startswith("#"):
-                continue
-            try:
-                for quad in ox.parse(line, form):
-                    yield from self._fact(quad, number, _label_of_node)
-            except (SyntaxError, ValueError) as error:
-                self._skip(number, _OWN_LINE.sub("", str(error).partition(": ")[2] or str(error)))
+    def _rdf_lines(self, form: ox.RdfFormat) -> Iterator[Given]:
+        number = 1
+        for lines in self._blocks():
+            quads = _one_a_line(lines, form)
+            if quads is None:
+                for place, line in self._decoded(enumerate(lines, number)):
+                    yield from self._rdf_line(line, place, form)
+            else:
+                for place, quad in enumerate(quads, number):
+                    head, tail = quad.subject, quad.object
+                    if type(head) is type(tail) is ox.NamedNode and not head.value.startswith(RESERVED):
+                        yield head.value, quad.predicate.value, tail.value, place  # most of any graph
+                    else:
+                        yield from self._fact(quad, place, _label_of_node)
+            number += len(lines)
 
-    def _rdf_whole(self, form: ox.RdfFormat) -> Iterator[Fact]:
+    def _rdf_line(self, line: str, number: int, form: ox.RdfFormat) -> Iterator[Given]:
+        if line.lstrip().startswith("#"):
+            return
+        try:
+            for quad in ox.parse(line, form):
+                yield from self._fact(quad, number, _label_of_node)
+        except (SyntaxError, ValueError) as error:
+            self._skip(number, _OWN_LINE.sub("", str(error).partition(": ")[2] or str(error)))
+
+    def _rdf_whole(self, form: ox.RdfFormat) -> Iterator[Given]:
         numbers: dict[ox.BlankNode, str] = {}
 
         def by_order(node: ox.BlankNode) -> str:  # the parser's own labels are random
@@ -149,7 +164,7 @@ class FactReader(Iterator[Fact]):
         for quad in quads:
             yield from self._fact(quad, 0, by_order)
 
-    def _graphml(self) -> Iterator[Fact]:
+    def _graphml(self) -> Iterator[Given]:
         """As kgqa writes it: nodes are terms, or names; edges have a `relation`."""
         try:
             nodes, edges = read_graphml(self._whole(xml=True))
@@ -166,8 +181,7 @@ class FactReader(Iterator[Fact]):
                 self._skip(0, f"the edge from {source} to {target} has no relation, or is of what has none")
                 continue
             relations.setdefault(relation, str(about.get("text", relation_text(relation))))
-            texts = text_of(head), relations[relation], text_of(tail)
-            yield Fact(head, relation, tail, *texts, Provenance(self.doc_id))
+            yield head, relation, tail, 0
         self.names += [Name(text, relation, True) for relation, text in relations.items()]
 
     def _names_of_node(self, term: str, about: Mapping[str, Any]) -> None:
@@ -184,11 +198,11 @@ class FactReader(Iterator[Fact]):
     def _whole(self, *, xml: bool) -> bytes:
         with closing(open_packed(self.path)) as file:
             data = file.read()
-        if xml and (reason := _unsafe_xml(data)):
+        if xml and (reason := unsafe_xml(data)):
             raise InputError(f"{self.path} is not read: {reason}")
         return data
 
-    def _fact(self, quad: ox.Quad, line: int, label: Callable[[ox.BlankNode], str]) -> Iterator[Fact]:
+    def _fact(self, quad: ox.Quad, line: int, label: Callable[[ox.BlankNode], str]) -> Iterator[Given]:
         if isinstance(quad.subject, ox.Triple) or isinstance(quad.object, ox.Triple):
             self._skip(line, "a triple term (RDF 1.2) is not a node")
             return
@@ -202,28 +216,34 @@ class FactReader(Iterator[Fact]):
             english = (quad.object.language or "en").split("-")[0] == "en"
             self.names.append(Name(quad.object.value, head, english and relation in _PREFERRED))
         else:
-            span = (line - 1, line) if line else (0, 0)
-            texts = text_of(head), relation_text(relation), text_of(tail)
-            yield Fact(head, relation, tail, *texts, Provenance(self.doc_id, span=span))
+            yield head, relation, tail, line
 
     def _term(self, node: object, label: Callable[[ox.BlankNode], str]) -> str:
         if isinstance(node, ox.BlankNode):
             return entity_iri(f"_:{self.doc_id}:{label(node)}")
         return canonical_term(from_node(node)) if isinstance(node, ox.Literal) else from_node(node)
 
+    def _blocks(self) -> Iterator[list[bytes]]:
+        """The file's lines, a megabyte or so at a time."""
+        with closing(open_packed(self.path)) as file:
+            while lines := file.readlines(_BLOCK):
+                yield lines
+
     def _lines(self) -> Iterator[tuple[int, str]]:
         """(number from 1, line) for each line that is UTF-8 text and not blank."""
-        with closing(open_packed(self.path)) as file:
-            for number, data in enumerate(file, 1):
-                try:
-                    line = data.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                except UnicodeDecodeError as error:
-                    self._skip(number, f"not UTF-8 ({error.reason} at byte {error.start})")
-                    continue
-                if "\0" in line:
-                    self._skip(number, "binary data")
-                elif line.strip():
-                    yield number, line
+        return self._decoded(enumerate(chain.from_iterable(self._blocks()), 1))
+
+    def _decoded(self, lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, str]]:
+        for number, data in lines:
+            try:
+                line = data.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                self._skip(number, f"not UTF-8 ({error.reason} at byte {error.start})")
+                continue
+            if "\0" in line:
+                self._skip(number, "binary data")
+            elif line.strip():
+                yield number, line
 
     def _skip(self, line: int, reason: str) -> None:
         if self._strict:
@@ -231,8 +251,23 @@ class FactReader(Iterator[Fact]):
         self.skipped.append(Skipped(line, reason))
 
 
+def _one_a_line(lines: list[bytes], form: ox.RdfFormat) -> list[ox.Quad] | None:
+    """The statement of each line, parsed at once; None where any line is not just one, so that each is to be looked at.
+
+    No line can hold two (the grammar ends a statement with its line), so that equal numbers say it all.
+    """
+    data = b"".join(lines).replace(b"\r\n", b"\n")
+    if b"\0" in data or b"\r" in data:
+        return None
+    try:
+        quads = list(ox.parse(data, form))
+    except (SyntaxError, ValueError):
+        return None
+    return quads if len(quads) == len(lines) else None
+
+
 def read_facts(path: Path, doc_id: str, *, strict: bool = False) -> FactReader:
-    """The facts of a file, supported by the document `doc_id` (line n has the span (n - 1, n)).
+    """The facts of a file, which is the document `doc_id`.
 
     Given names become IRIs (`entity_iri`, `relation_iri`); terms are in the store's spelling. Raises InputError for a
     file that cannot be read or parsed, and with `strict` for a malformed line.
@@ -261,18 +296,6 @@ def fact_suffix(path: Path) -> str:
 def open_packed(path: Path) -> IO[bytes]:
     """The bytes of a file, unpacked where its name ends in .gz."""
     return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
-
-
-def _unsafe_xml(data: bytes) -> str:
-    """Why a document type's entities could fill the memory, since the parser expands them all; "" if not."""
-    if b"\0" in data:
-        return "it is binary or not UTF-8; save it as UTF-8"
-    declared, harmless = len(_ENTITY.findall(data)), len(_PLAIN_ENTITY.findall(data))
-    return (
-        ""
-        if declared == harmless
-        else "it declares XML entities within entities, or long or external ones; expand them"
-    )
 
 
 def _label_of_node(node: ox.BlankNode) -> str:

@@ -23,13 +23,13 @@ def functional_relations(path: Path) -> frozenset[str]:
     found: set[str] = set()
     restricted: dict[str, str] = {}
     single: set[str] = set()
-    for fact in read_facts(path, "ontology", strict=True):
-        if fact.relation == RDF_TYPE and fact.tail == OWL + "FunctionalProperty":
-            found.add(fact.head)
-        elif fact.relation == OWL + "onProperty":
-            restricted[fact.head] = fact.tail
-        elif fact.relation in _AT_MOST and text_of(fact.tail) == "1":
-            single.add(fact.head)
+    for head, relation, tail, _ in read_facts(path, "ontology", strict=True):
+        if relation == RDF_TYPE and tail == OWL + "FunctionalProperty":
+            found.add(head)
+        elif relation == OWL + "onProperty":
+            restricted[head] = tail
+        elif relation in _AT_MOST and text_of(tail) == "1":
+            single.add(head)
     found |= {restricted[restriction] for restriction in single & restricted.keys()}
     if not found:
         raise InputError(f"{path} names no owl:FunctionalProperty and no owl:maxCardinality 1; see conflict.ontology")

@@ -6,9 +6,10 @@ milliseconds and nobody waits for anybody.
 
 import shutil
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from io import BytesIO
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 import pyoxigraph as ox
 from oxrdflib import OxigraphStore as RdflibStore
@@ -19,11 +20,12 @@ from kgqa.errors import InputError, StoreError
 from kgqa.graph.store import Quad
 from kgqa.graph.terms import fast_token, from_node, to_node
 
-__all__ = ["BULK", "Dataset", "GraphStore", "Quad", "mark_live", "open_live"]
+__all__ = ["BULK", "Dataset", "GraphStore", "Quad", "mark_live", "nquad", "open_live"]
 
 BULK = 20_000
 """Quads from which the bulk loader is the faster way; it writes sorted files past the log, each call all or nothing."""
-_BULK_CHUNK = 500_000
+_BLOCK = 2_000
+"""Lines that are handed over at once."""
 
 
 class GraphStore:
@@ -68,18 +70,18 @@ class GraphStore:
 
     def add(self, quads: Iterable[Quad]) -> int:
         """Adds quads of canonical terms; returns how many were given. Many at once go through the bulk loader."""
-        stream, total = iter(quads), 0
+        stream = iter(quads)
         first = list(islice(stream, BULK))
-        if len(first) < BULK:
-            self.native.extend(map(_native_quad, first))
-            return len(first)
-        chunk = first
-        while chunk:
-            lines = "".join(f"{fast_token(h)} <{r}> {fast_token(t)} <{g}> .\n" for h, r, t, g in chunk)
-            self.native.bulk_load(lines.encode(), ox.RdfFormat.N_QUADS)
-            total += len(chunk)
-            chunk = list(islice(stream, _BULK_CHUNK))
-        return total
+        if len(first) == BULK:
+            return self.load(map(nquad, chain(first, stream)))
+        self.native.extend(map(_native_quad, first))
+        return len(first)
+
+    def load(self, lines: Iterable[str]) -> int:
+        """Adds lines of N-Quads that `nquad` wrote, or the like of them, through the bulk loader; returns how many."""
+        source = _Lines(lines)
+        self.native.bulk_load(cast(IO[bytes], source), ox.RdfFormat.N_QUADS)
+        return source.num_lines
 
     def remove(self, quads: Iterable[Quad]) -> int:
         """Removes quads; those that are not there are passed over. Returns how many were given."""
@@ -168,6 +170,30 @@ def open_live(graph: Path, committed: str | None) -> GraphStore:
 def mark_live(graph: Path, committed: str) -> None:
     """Records that live/ has the state of the snapshot `committed`."""
     write_atomic(graph / "live.generation", f"{committed}\n".encode())
+
+
+class _Lines:
+    """Lines as a binary file that the loader reads from, while threads of its own sort and write what it has read."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.num_lines = 0
+        self._lines = iter(lines)
+        self._block = BytesIO()
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        if data := self._block.read(size):
+            return data
+        block = list(islice(self._lines, _BLOCK))
+        self.num_lines += len(block)
+        self._block = BytesIO("".join(block).encode())
+        return self._block.read(size)
+
+
+def nquad(quad: Quad) -> str:
+    """A quad of canonical terms as a line of N-Quads."""
+    head, relation, tail, graph = quad
+    return f"{fast_token(head)} <{relation}> {fast_token(tail)} <{graph}> .\n"
 
 
 def _native_quad(quad: Quad) -> ox.Quad:

@@ -12,6 +12,9 @@ import networkx as nx
 from kgqa.graph.subgraph import TripleTable
 from kgqa.types import Triple
 
+_ENTITY = re.compile(rb"<!ENTITY\b")
+# An abbreviation of a namespace, as ontology editors write it.
+_PLAIN_ENTITY = re.compile(rb"<!ENTITY\s+[\w.-]+\s+(?:\"[^\"&%<]{0,200}\"|'[^'&%<]{0,200}')\s*>")
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -68,3 +71,15 @@ def read_graphml(data: bytes) -> tuple[dict[str, dict[str, Any]], Iterator[tuple
 
 def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
+
+
+def unsafe_xml(data: bytes) -> str:
+    """Why a document type's entities could fill the memory, since the parser expands them all; "" if not."""
+    if b"\0" in data:
+        return "it is binary or not UTF-8; save it as UTF-8"
+    declared, harmless = len(_ENTITY.findall(data)), len(_PLAIN_ENTITY.findall(data))
+    return (
+        ""
+        if declared == harmless
+        else "it declares XML entities within entities, or long or external ones; expand them"
+    )

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kgqa.artifacts import sha256_file, sync_folder
+from kgqa.artifacts import sha256_file, sync
 from kgqa.errors import StoreError
 from kgqa.memory.files import REMEDY, check_hash, check_size
 from kgqa.memory.index import (
@@ -183,7 +183,7 @@ def write_segment(
     _write_index(temporary, options, centroids)
     ref = _write_manifest(temporary, name, width, embedder, len(ids))
     os.rename(temporary, final)
-    sync_folder(directory)
+    sync(directory)
     return ref
 
 
@@ -226,7 +226,7 @@ def _write_manifest(path: Path, name: str, width: int, embedder: str, count: int
     for file in path.iterdir():
         with file.open("rb") as written:
             os.fsync(written.fileno())
-    sync_folder(path)
+    sync(path)
     return FileRef(name, hashlib.sha256(data).hexdigest(), count)
 
 

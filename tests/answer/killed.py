@@ -13,7 +13,7 @@ from tests.countdown import Countdown
 
 STEPS = [
     (batch, "answer_lines"), (partial.Partial, "append"), (partial.os, "fsync"), (partial.Partial, "_cut"),
-    (batch, "export"), (exports.os, "replace"), (exports, "sync_folder"), (partial.shutil, "rmtree"),
+    (batch, "export"), (exports.os, "replace"), (exports, "sync"), (partial.shutil, "rmtree"),
 ]  # fmt: skip
 
 

@@ -18,8 +18,9 @@ from tests.expand.toy import settings
 
 STEPS: list[tuple[Any, str]] = [
     (batches.BatchWriter, "add"), (batches.BatchWriter, "finish"), (Ledger, "replace"), (Ledger, "drop_document"),
-    (restore, "record_facts"), (apply, "apply_redirects"), (apply, "open_live"), (GraphStore, "remove"),
-    (GraphStore, "add"), (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
+    (Ledger, "give"), (restore, "record_exported"), (Ledger, "finish_bulk"), (apply, "apply_redirects"),
+    (apply, "open_live"), (apply, "build_graph"), (GraphStore, "remove"), (GraphStore, "add"),
+    (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
     (writer, "write_generation"), (writer, "commit_generation"), (artifacts.os, "replace"), (writer, "mark_live"),
     (retention, "_sweep"), (retention, "_forget"), (compact, "rebuild"), (compact, "compact_memory"),
     (compact, "_pack"), (rollback, "_revert"),

@@ -2,10 +2,14 @@
 
 import gzip
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kgqa.errors import InputError
+from kgqa.graph import formats
 from kgqa.graph.formats import FACT_SUFFIXES, FactReader, read_facts
 from kgqa.ids import entity_iri, relation_iri
 
@@ -28,7 +32,7 @@ def write(path: Path, text: str | bytes) -> Path:
 
 
 def triples(reader: FactReader) -> set[tuple[str, str, str]]:
-    return {fact.triple for fact in reader}
+    return {fact[:3] for fact in reader}
 
 
 @pytest.mark.parametrize("packed", ["", ".gz"])
@@ -42,9 +46,7 @@ def test_rdf_formats_agree(tmp_path: Path, name: str, packed: str) -> None:
 def test_tables_keep_names_as_they_are(tmp_path: Path, name: str, mark: str) -> None:
     path = write(tmp_path / name, mark.join(["[REC] 50% É", "directed_by", "jaume Balagueró"]) + "\r\n\n")
     (fact,) = read_facts(path, "d")
-    assert fact.triple == (entity_iri("[REC] 50% É"), relation_iri("directed_by"), entity_iri("jaume Balagueró"))
-    assert (fact.head_text, fact.relation_text, fact.tail_text) == ("[REC] 50% É", "directed by", "jaume Balagueró")
-    assert fact.provenance.span == (0, 1)
+    assert fact == (entity_iri("[REC] 50% É"), relation_iri("directed_by"), entity_iri("jaume Balagueró"), 1)
 
 
 MALFORMED = b"A|r|B\nonly two|fields\nA||B\n\xff|r|B\nC|r|\x00\nC|r|D\n"
@@ -52,7 +54,7 @@ MALFORMED = b"A|r|B\nonly two|fields\nA||B\n\xff|r|B\nC|r|\x00\nC|r|D\n"
 
 def test_malformed_lines_are_named_and_the_rest_kept(tmp_path: Path) -> None:
     reader = read_facts(write(tmp_path / "f.txt", MALFORMED), "d")
-    assert [fact.provenance.span[1] for fact in reader] == [1, 6]
+    assert [line for *_, line in reader] == [1, 6]
     assert [skipped.line for skipped in reader.skipped] == [2, 3, 4, 5]
 
 
@@ -64,7 +66,7 @@ def test_strict_refuses_the_first(tmp_path: Path) -> None:
 def test_malformed_triples_are_named_and_the_rest_kept(tmp_path: Path) -> None:
     text = "<urn:a> <urn:p> <urn:b> .\n# a comment\nnonsense\n<urn:a> <urn:p> <<( <urn:a> <urn:b> <urn:c> )>> .\n"
     reader = read_facts(write(tmp_path / "f.nt", text + "<urn:a> <urn:p> <urn:c> .\n"), "d")
-    assert [fact.provenance.span for fact in reader] == [(0, 1), (4, 5)]
+    assert [line for *_, line in reader] == [1, 5]
     assert [skipped.line for skipped in reader.skipped] == [3, 4]
 
 
@@ -189,3 +191,26 @@ def test_unknown_formats_and_missing_files_are_refused(tmp_path: Path) -> None:
     for suffix in FACT_SUFFIXES:
         with pytest.raises(InputError, match="not a file"):
             read_facts(tmp_path / f"missing{suffix}", "d")
+
+
+LINES = st.sampled_from([
+    b"<urn:a> <urn:p> <urn:b> .", b'<urn:a> <urn:p> "01"^^<http://www.w3.org/2001/XMLSchema#integer> .', b"# a comment",
+    b'<urn:a> <http://www.w3.org/2000/01/rdf-schema#label> "A"@en .', b"", b"  ", b"nonsense", b"_:x <urn:p> _:y .",
+    b'<urn:a> <urn:p> "\xff" .', b'<urn:a> <urn:p> "\0" .', b"<urn:kgqa:doc:x> <urn:p> <urn:b> .",
+    b"<urn:a> <urn:p> <urn:b> . <urn:a> <urn:p> <urn:c> .", b"<urn:a> <urn:p> <urn:b> .\r<urn:a> <urn:p> <urn:c> .",
+])  # fmt: skip
+
+
+@given(st.lists(st.tuples(LINES, st.sampled_from([b"\n", b"\r\n"])), max_size=12), st.booleans())
+def test_lines_parsed_together_are_the_lines_parsed_one_by_one(lines, marked):
+    data = (b"\xef\xbb\xbf" if marked else b"") + b"".join(line + end for line, end in lines)
+
+    def found(path: Path) -> tuple[object, ...]:
+        reader = read_facts(path, "d")
+        return list(reader), reader.names, [(skipped.line, skipped.reason) for skipped in reader.skipped]
+
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = write(Path(folder) / "f.nt", data)
+        together = found(path)
+        patch.setattr(formats, "_one_a_line", lambda *_: None)
+        assert together == found(path)
