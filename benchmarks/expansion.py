@@ -91,12 +91,10 @@ def shares(folder: Path, graphs: dict[str, list[str]]) -> Table:
                   "old segments unchanged")  # fmt: skip
     for name, lines in graphs.items():
         random.Random(0).shuffle(lines)
-        full = repeat(lambda lines=lines: isolated(measure, folder / "full", lines, [], True))
+        full = median([isolated(measure, folder / "kb", lines, [])[0] for _ in range(REPEATS)])
         for share in SHARES:
-            cut = len(lines) - round(share * len(lines))
-            delta = repeat(
-                lambda cut=cut, lines=lines: isolated(measure, folder / "kb", lines[:cut], lines[cut:], False)
-            )
+            base, deltas = split(lines, round(share * len(lines)))
+            delta = median(isolated(measure, folder / "kb", base, deltas)[1:])
             table.add_row(
                 f"{len(lines):,}", name, f"{full['seconds']:.2f}", f"{share:.1%}", f"{delta['seconds']:.3f}",
                 f"{delta['seconds'] / full['seconds']:.1%}", f"{delta['bytes'] / full['bytes']:.1%}",
@@ -110,51 +108,51 @@ def growing(folder: Path) -> Table:
     table = Table("base, facts", "delta of 100 facts, s", "to the smallest", "MB written")
     first = 0.0
     for size in BASES:
-        lines = made(size + 100)
-        found = repeat(
-            lambda lines=lines, size=size: isolated(measure, folder / "kb", lines[:size], lines[size:], False)
-        )
+        found = median(isolated(measure, folder / "kb", *split(made(size + 100 * REPEATS), 100))[1:])
         first = first or found["seconds"]
         ratio, written = found["seconds"] / first, found["bytes"] / 1e6
         table.add_row(f"{size:,}", f"{found['seconds']:.3f}", f"{ratio:.2f}", f"{written:.1f}")
     return table
 
 
-def repeat(run: Callable[[], dict[str, float]]) -> dict[str, float]:
+def split(lines: list[str], size: int) -> tuple[list[str], list[list[str]]]:
+    """A base, and as many deltas of this size as there are repeats."""
+    cut = len(lines) - size * REPEATS
+    return lines[:cut], [lines[start : start + size] for start in range(cut, len(lines), size)]
+
+
+def median(runs: list[dict[str, float]]) -> dict[str, float]:
     """The median of each figure."""
-    runs = [run() for _ in range(REPEATS)]
     return {name: statistics.median(found[name] for found in runs) for name in runs[0]}
 
 
-def isolated(function: Callable[..., dict[str, float]], *arguments: Any) -> dict[str, float]:
+def isolated(function: Callable[..., Any], *arguments: Any) -> Any:
     """Calls in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
-def measure(kb: Path, base: list[str], delta: list[str], full: bool) -> dict[str, float]:
-    """The cost of the delta's run (of the base's, where `full`)."""
-    shutil.rmtree(kb, ignore_errors=True)
+def measure(kb: Path, base: list[str], deltas: list[list[str]]) -> list[dict[str, float]]:
+    """The cost of the base's build and of each delta that follows."""
     corpus = kb.with_name(kb.name + "-corpus")
-    shutil.rmtree(corpus, ignore_errors=True)
+    for folder in (kb, corpus):
+        shutil.rmtree(folder, ignore_errors=True)
     corpus.mkdir(parents=True)
-    (corpus / "base.tsv").write_text("\n".join(base), encoding="utf-8")
-    embedder = CountingEmbedder(256)
-    settings = Settings(embedder=embedder)
-    if not full:
-        expand(kb, Corpus(corpus, "facts"), settings)
-        (corpus / "delta.tsv").write_text("\n".join(delta), encoding="utf-8")
-    before, embedder.num_texts = segments(kb), 0
-    written, start = bytes_written(), time.perf_counter()
-    expand(kb, Corpus(corpus, "facts"), settings)
-    seconds = time.perf_counter() - start
-    after = segments(kb)
-    old = {end for line in base for end in line.split("\t")}
-    return {
-        "seconds": seconds, "bytes": bytes_written() - written, "texts": embedder.num_texts,
-        "new_texts": len({end for line in delta for end in line.split("\t")} - old),
-        "unchanged": all(after[path] == stamp for path, stamp in before.items()),
-    }  # fmt: skip
+    embedder, known, costs = CountingEmbedder(256), set[str](), []
+    for number, lines in enumerate([base, *deltas]):
+        (corpus / f"{number}.tsv").write_text("\n".join(lines), encoding="utf-8")
+        before, embedder.num_texts = segments(kb), 0
+        written, start = bytes_written(), time.perf_counter()
+        expand(kb, Corpus(corpus, "facts"), Settings(embedder=embedder))
+        seconds = time.perf_counter() - start
+        after, texts = segments(kb), {end for line in lines for end in line.split("\t")}
+        costs.append({
+            "seconds": seconds, "bytes": bytes_written() - written, "texts": embedder.num_texts,
+            "new_texts": len(texts - known),
+            "unchanged": all(after[path] == stamp for path, stamp in before.items()),
+        })  # fmt: skip
+        known |= texts
+    return costs
 
 
 def segments(kb: Path) -> dict[str, tuple[int, int]]:
