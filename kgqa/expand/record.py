@@ -53,6 +53,7 @@ def record_given(ledger: Ledger, reader: FactReader, *, row: DocumentRow) -> int
         support = partial(Provenance, row.doc_id)
         rows = ((*ids, *_source(support(span=(max(line - 1, 0), line)))) for *ids, line in given)
         num_facts = ledger.replace("supports", row.doc_id, cast(Iterator[SupportRow], rows))
+        ledger.replace("passages", row.doc_id, ())
     _record_names(ledger, reader.names, row.doc_id)
     return num_facts
 

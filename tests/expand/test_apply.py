@@ -173,6 +173,20 @@ def test_a_new_extractor_reads_all_again_but_given_facts(tmp_path: Path) -> None
     assert extractor.read == ["a", "b"]
 
 
+def test_a_document_that_turns_from_prose_into_facts_keeps_none_of_its_prose(tmp_path: Path) -> None:
+    """`x.tsv.md` and `x.tsv` are one document."""
+    kb, corpus = tmp_path / "kb", tmp_path / "corpus"
+    prose, given = {"x.tsv.md": "Once\n\nA knows B\n"}, {"x.tsv": "A\tknows\tC"}
+    build(kb, corpus, prose)
+    outcome = build(kb, corpus, given)
+    build(tmp_path / "fresh", corpus, given)
+    assert outcome.delta.changed == ("x.tsv",)
+    assert dump(kb) == dump(tmp_path / "fresh")
+    build(kb, corpus, prose)
+    build(tmp_path / "again", corpus, prose)
+    assert dump(kb) == dump(tmp_path / "again")
+
+
 def test_a_reader_keeps_its_generation(tmp_path: Path) -> None:
     kb, corpus = tmp_path / "kb", tmp_path / "corpus"
     build(kb, corpus, TWO)
