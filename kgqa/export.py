@@ -16,7 +16,13 @@ from kgqa.graph.oxigraph import Quad
 from kgqa.graph.queries import ALT_LABEL, NAMES
 from kgqa.graph.terms import XSD, literal, text_of
 from kgqa.graph.views import write_graphml
-from kgqa.history import names_of_document, passages_of_document, support_counts, supports_of_document
+from kgqa.history import (
+    mentions_of_document,
+    names_of_document,
+    passages_of_document,
+    support_counts,
+    supports_of_document,
+)
 from kgqa.ids import ASSERTED, document_iri
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.ledger import DocumentRow
@@ -104,8 +110,9 @@ def _restorable(kb: KnowledgeBase, document: DocumentRow) -> Iterator[Quad]:
         yield graph, pv.PATH, literal(document.path), graph
     for name, term, preferred in names_of_document(kb.ledger, doc_id):
         yield from pv.name_quads(doc_id, name, term, preferred)
+    mentions = mentions_of_document(kb.ledger, doc_id)
     for start, stop, text in passages_of_document(kb.ledger, doc_id):
-        yield from pv.passage_quads(doc_id, start, stop, text)
+        yield from pv.passage_quads(doc_id, start, stop, text, mentions.get(start, ()))
 
 
 def _aliases(kb: KnowledgeBase) -> dict[str, list[str]]:

@@ -144,6 +144,17 @@ def passages_of_document(ledger: Ledger, doc_id: str) -> Iterator[tuple[int, int
     return rows
 
 
+def mentions_of_document(ledger: Ledger, doc_id: str) -> dict[int, list[str]]:
+    """Where a passage of the document begins -> the entities that it mentions, in the document's own terms."""
+    sql = """SELECT start, terms.term FROM mentions JOIN terms ON terms.id = mentions.term
+        WHERE doc = :doc AND +born <= :generation AND +died > :generation"""
+    rows: Iterator[Any] = ledger.rows(sql, doc=_key(ledger, doc_id)) if ledger.has("mentions") else iter(())
+    found: dict[int, list[str]] = {}
+    for start, term in rows:
+        found.setdefault(start, []).append(term)
+    return found
+
+
 def document_then(ledger: Ledger, support: Support) -> DocumentRow:
     """The document of a support, as it was in the last generation that has the support."""
     sql = """SELECT source, hash, title, date, path, reader, batch FROM documents

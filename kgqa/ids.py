@@ -44,6 +44,18 @@ def reader_iri(identity: str) -> str:
     return READER + _quote(identity)
 
 
+def passage_iri(doc_id: str, start: int, stop: int) -> str:
+    """What stands for the passage [start, stop) of a document; "#" does not occur in a document's IRI."""
+    return f"{document_iri(doc_id)}#{start}-{stop}"
+
+
+def passage_of(iri: str) -> tuple[str, int, int]:
+    """(doc_id, start, stop) of what `passage_iri` made."""
+    document, _, place = iri.rpartition("#")
+    start, _, stop = place.partition("-")
+    return name_of(document), int(start), int(stop)
+
+
 def name_of(iri: str) -> str:
     """The readable part of an IRI: our own scheme undone, else what follows the last `#`, `/` or `:`."""
     for scheme in (ENTITY, RELATION, DOCUMENT):

@@ -50,7 +50,8 @@ CREATE INDEX IF NOT EXISTS supports_tail ON supports (node_tail);
 CREATE INDEX IF NOT EXISTS supports_relation ON supports (relation);
 CREATE INDEX IF NOT EXISTS names_doc ON names (doc);
 CREATE INDEX IF NOT EXISTS names_term ON names (term);
-CREATE INDEX IF NOT EXISTS passages_doc ON passages (doc);
+CREATE INDEX IF NOT EXISTS passages_place ON passages (doc, start);
+CREATE INDEX IF NOT EXISTS mentions_doc ON mentions (doc);
 CREATE INDEX IF NOT EXISTS redirects_raw ON redirects (raw);
 CREATE INDEX IF NOT EXISTS redirects_canonical ON redirects (canonical);
 """
@@ -63,8 +64,24 @@ CREATE INDEX IF NOT EXISTS overruled_slot ON overruled (head, relation);
 CREATE INDEX IF NOT EXISTS cardinalities_relation ON cardinalities (relation);
 """
 """Made when a ledger of format 1 is next written to (kgqa.conflicts, kgqa.expand.overrule)."""
+MENTIONS = """
+CREATE TABLE IF NOT EXISTS mentions (doc INTEGER NOT NULL, start INTEGER NOT NULL, term INTEGER NOT NULL,
+    born INTEGER NOT NULL, died INTEGER NOT NULL);
+"""
+"""The terms in the passage of a document that begins at `start`, before redirects; made, as the index of words is, when
+a ledger that lacks it is next written to."""
+WORDS = (
+    "CREATE VIRTUAL TABLE passage_words USING fts5 "
+    "(text, content='passages', tokenize='porter unicode61 remove_diacritics 2')",
+    "INSERT INTO passage_words (passage_words) VALUES ('rebuild')",
+    "CREATE TRIGGER passages_come AFTER INSERT ON passages BEGIN "
+    "INSERT INTO passage_words (rowid, text) VALUES (new.rowid, new.text); END",
+    "CREATE TRIGGER passages_go AFTER DELETE ON passages BEGIN "
+    "INSERT INTO passage_words (passage_words, rowid, text) VALUES ('delete', old.rowid, old.text); END",
+)
+"""The words of `passages`, of dead rows too, which triggers keep in step."""
 IDENTITY = "INSERT OR IGNORE INTO meta VALUES ('identity', random() & 9223372036854775807);"
-VERSIONED = ("documents", "supports", "names", "passages", "redirects", "overruled", "cardinalities")
+VERSIONED = ("documents", "supports", "names", "passages", "redirects", "overruled", "cardinalities", "mentions")
 # What undoing a generation looks for. Births come in order, so that their index only ever grows at its end.
 HISTORY = "".join(
     f"CREATE INDEX IF NOT EXISTS {table}_born ON {table} (born);\n"
@@ -96,12 +113,15 @@ NameRow = tuple[str, int, int]
 """(name, term, 1 when it is what the term is to be called, else 0)."""
 PassageRow = tuple[int, int, str]
 """(start, stop, text)."""
+MentionRow = tuple[int, int]
+"""(start of the passage, term)."""
 
 _COLUMNS = {
     "supports": "head, relation, tail, sentence, start, stop, head_start, head_stop, tail_start, tail_stop, "
     "extractor, confidence",
     "names": "name, term, preferred",
     "passages": "start, stop, text",
+    "mentions": "start, term",
 }
 _GIVEN = Provenance("").extractor
 _DOCUMENT = "doc_id, source, hash, title, date, path, reader, batch"
@@ -135,7 +155,7 @@ class Ledger:
     def read(cls, path: Path, generation: int) -> Self:
         """Opens the state of `generation`; StoreError when the file is missing or damaged."""
         connection = _connect(path, "ro")
-        if not _has_tables(connection):
+        if not _has_table(connection, "meta"):
             connection.close()
             raise StoreError(f"{path} is no ledger; restore it from a copy or build the knowledge base again")
         return cls(connection, generation)
@@ -149,8 +169,11 @@ class Ledger:
         if committed == 0:
             return cls._begin(path)
         connection = _connect(path, "rwc")
-        schema = "" if _has_tables(connection) else SCHEMA
-        connection.executescript(f"BEGIN; {schema}{INDEXES}{CONFLICTS}{HISTORY}{IDENTITY} COMMIT;")
+        schema = "" if _has_table(connection, "meta") else SCHEMA
+        connection.executescript(f"BEGIN; {schema}{CONFLICTS}{MENTIONS}{INDEXES}{HISTORY}{IDENTITY} COMMIT;")
+        connection.execute("BEGIN IMMEDIATE")
+        index_words(connection)
+        connection.commit()
         written = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
         if written and written[0] > committed:
             _undo(connection, committed)
@@ -166,7 +189,7 @@ class Ledger:
         connection = _connect(path, "rwc")
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA synchronous = OFF")
-        connection.executescript(f"BEGIN; {SCHEMA}{CONFLICTS}{IDENTITY} COMMIT;")
+        connection.executescript(f"BEGIN; {SCHEMA}{CONFLICTS}{MENTIONS}{IDENTITY} COMMIT;")
         connection.execute("BEGIN IMMEDIATE")
         return cls(connection, 1, bulk=path)
 
@@ -187,6 +210,7 @@ class Ledger:
         if self._bulk:
             for statement in (INDEXES + HISTORY).split(";"):
                 self.connection.execute(statement)
+            index_words(self.connection)
 
     def commit(self) -> None:
         """Makes the generation's rows durable. Readers see them once `CURRENT` names the generation."""
@@ -215,6 +239,10 @@ class Ledger:
     def rows(self, sql: str, **values: object) -> Iterator[tuple[object, ...]]:
         """Runs a query that may say `:generation`."""
         return self.connection.execute(sql, {"generation": self.generation, **values})
+
+    def has(self, table: str) -> bool:
+        """Whether there is such a table; one of an older format lacks some until it is next written to."""
+        return _has_table(self.connection, table)
 
     @property
     def identity(self) -> int:
@@ -392,8 +420,32 @@ def _set_durable(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is not None
+def index_words(connection: sqlite3.Connection) -> None:
+    """Makes the index of the passages' words where there is none; costs all passages then, and nothing else.
+
+    Part of the open transaction. Raises StoreError where SQLite cannot, and closes the connection.
+    """
+    if _has_table(connection, "passage_words"):
+        return
+    try:
+        for statement in WORDS:
+            connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise StoreError(
+            f"cannot index the words of passages: {error}; it takes room on the disk, and a Python whose SQLite "
+            f"({sqlite3.sqlite_version} here) was built with FTS5, as nearly all are"
+        ) from error
+
+
+def drop_words(connection: sqlite3.Connection) -> None:
+    """Takes away what `index_words` makes, as a part of the open transaction."""
+    for kind, name in (("TRIGGER", "passages_come"), ("TRIGGER", "passages_go"), ("TABLE", "passage_words")):
+        connection.execute(f"DROP {kind} IF EXISTS {name}")
+
+
+def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
 
 
 def _undo(connection: sqlite3.Connection, committed: int) -> None:

@@ -13,7 +13,7 @@ from kgqa.errors import StoreError
 from kgqa.expand.batches import BatchWriter, read_batch
 from kgqa.expand.writer import Writer, writing
 from kgqa.graph.oxigraph import GraphStore, Quad, open_live
-from kgqa.ledger import DocumentRow, Ledger
+from kgqa.ledger import DocumentRow, Ledger, drop_words, index_words
 from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import compact as compact_memory
 
@@ -112,6 +112,7 @@ def _pack(ledger: Ledger) -> None:
         "terms": [
             *(f"SELECT {column} FROM supports" for column in ("head", "relation", "tail", "node_head", "node_tail")),
             "SELECT term FROM names", "SELECT raw FROM redirects", "SELECT canonical FROM redirects",
+            "SELECT term FROM mentions",
         ],
         "docs": [f"SELECT doc FROM {table}" for table in ("documents", "supports", "names", "passages")],
     }  # fmt: skip
@@ -119,5 +120,9 @@ def _pack(ledger: Ledger) -> None:
         connection.execute("BEGIN IMMEDIATE")
         for table, used in uses.items():
             connection.execute(f"DELETE FROM {table} WHERE id NOT IN ({' UNION '.join(used)})")
+        drop_words(connection)  # the index keeps words that are gone, and VACUUM renumbers its passages
     connection.execute("VACUUM")
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        index_words(connection)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,5 +1,6 @@
 """What documents state, into the ledger; and which raw terms stand for the same node."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
@@ -8,9 +9,9 @@ from typing import cast
 from kgqa.expand.batches import Extracted
 from kgqa.graph.formats import FactReader, Given, Name
 from kgqa.graph.restore import ExportedDocument
-from kgqa.graph.terms import canonical_term, relation_text
+from kgqa.graph.terms import canonical_term, is_literal, relation_text
 from kgqa.ids import ENTITY
-from kgqa.ledger import FOREVER, DocumentRow, Ledger, SupportRow, at
+from kgqa.ledger import FOREVER, DocumentRow, Ledger, MentionRow, SupportRow, at
 from kgqa.types import Fact, Provenance
 
 Resolve = Callable[[Iterable[tuple[str, str]]], dict[str, str]]
@@ -37,6 +38,15 @@ def record_prose(ledger: Ledger, extraction: Extracted, *, row: DocumentRow) -> 
     ledger.replace("names", doc_id, dict.fromkeys(names))
     passages = ((*passage.span, passage.text) for passage in extraction.passages)
     ledger.replace("passages", doc_id, dict.fromkeys(passages))
+    ledger.replace("mentions", doc_id, dict.fromkeys(_mentioned(ledger, extraction)))
+
+
+def _mentioned(ledger: Ledger, extraction: Extracted) -> Iterator[MentionRow]:
+    """Which entities each passage mentions; values are left out, since a year that two passages share joins nothing."""
+    starts = sorted(passage.span[0] for passage in extraction.passages)
+    for mention in extraction.mentions:
+        if starts and mention.term and not is_literal(mention.term):
+            yield starts[bisect_right(starts, mention.span[0]) - 1], ledger.intern(mention.term)
 
 
 def record_given(ledger: Ledger, reader: FactReader, *, row: DocumentRow) -> int:
@@ -53,7 +63,8 @@ def record_given(ledger: Ledger, reader: FactReader, *, row: DocumentRow) -> int
         support = partial(Provenance, row.doc_id)
         rows = ((*ids, *_source(support(span=(max(line - 1, 0), line)))) for *ids, line in given)
         num_facts = ledger.replace("supports", row.doc_id, cast(Iterator[SupportRow], rows))
-        ledger.replace("passages", row.doc_id, ())
+        for prose in ("passages", "mentions"):
+            ledger.replace(prose, row.doc_id, ())
     _record_names(ledger, reader.names, row.doc_id)
     return num_facts
 
@@ -64,6 +75,8 @@ def record_exported(ledger: Ledger, document: ExportedDocument, *, row: Document
     ledger.replace("supports", row.doc_id, map(_support(ledger), document))  # distinct: their nodes' names say all
     _record_names(ledger, document.names, row.doc_id)
     ledger.replace("passages", row.doc_id, dict.fromkeys(document.passages))
+    mentions = ((start, ledger.intern(term)) for start, term in document.mentions)
+    ledger.replace("mentions", row.doc_id, dict.fromkeys(mentions))
 
 
 def _record_names(ledger: Ledger, names: Iterable[Name], doc_id: str) -> None:

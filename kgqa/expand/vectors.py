@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kgqa.expand.changes import FactItem, Item, Side
-from kgqa.graph.provenance import passage_iri
 from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.terms import fast_token
-from kgqa.ids import vector_id
+from kgqa.ids import passage_iri, vector_id
 from kgqa.memory.embedder import Embedder
 from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import LongTermMemory, MemoryRefs, apply_delta

@@ -21,8 +21,8 @@ from kgqa.graph.exports import FORMAT, WHOLE
 from kgqa.graph.formats import Name, fact_suffix, open_packed
 from kgqa.graph.oxigraph import GraphStore, Quad
 from kgqa.graph.terms import is_literal, lexical_form
-from kgqa.ids import DOCUMENT, document_iri, name_of
-from kgqa.ledger import DocumentRow
+from kgqa.ids import DOCUMENT, document_iri, name_of, passage_iri
+from kgqa.ledger import DocumentRow, PassageRow
 from kgqa.types import Fact, Provenance
 
 _HEADER = re.compile(rb"^\s*(?:<|\[\s*\{\s*\"@id\"\s*:\s*\")" + pv.EXPORT.encode() + rb"[>\"]")
@@ -95,11 +95,12 @@ class Export:
 
 
 class ExportedDocument(Iterator[Fact]):
-    """The facts of one document in its own terms, once; `names` and `passages` are complete when it is exhausted."""
+    """The facts of one document in its own terms, once; all else is complete when it is exhausted."""
 
     def __init__(self, path: Path, store: GraphStore, doc_id: str) -> None:
         self.names: list[Name] = []
-        self.passages: list[tuple[int, int, str]] = []
+        self.passages: list[PassageRow] = []
+        self.mentions: list[tuple[int, str]] = []
         self._doc_id = doc_id
         self._graph = document_iri(doc_id)
         self._nodes = (
@@ -116,6 +117,7 @@ class ExportedDocument(Iterator[Fact]):
                 self.names.append(self._name(node))
             elif pv.PART in node.values:
                 self.passages.append(self._passage(node))
+                self.mentions += ((node.place(pv.START), term) for term in node.terms(pv.MENTIONS))
         raise StopIteration
 
     def _fact(self, node: "_Node") -> Fact:
@@ -140,9 +142,9 @@ class ExportedDocument(Iterator[Fact]):
             raise node.error("is not what its name was made from")
         return name
 
-    def _passage(self, node: "_Node") -> tuple[int, int, str]:
+    def _passage(self, node: "_Node") -> PassageRow:
         start, stop = node.place(pv.START), node.place(pv.END)
-        if node.iri != pv.passage_iri(self._doc_id, start, stop):
+        if node.iri != passage_iri(self._doc_id, start, stop):
             raise node.error("is not what its name was made from")
         return start, stop, node.text(pv.VALUE)
 
@@ -162,6 +164,13 @@ class _Node:
         if len(found) != 1 or found[0].startswith(("_:", "<")):
             raise self.error(f"has {len(found)} values of {key}, where one IRI or literal is wanted")
         return found[0]
+
+    def terms(self, key: str) -> list[str]:
+        """All values, each of which may be the head of a fact."""
+        found = self.values.get(key, [])
+        if wrong := [term for term in found if is_literal(term) or term.startswith(("_:", "<", *pv.RESERVED))]:
+            raise self.error(f"has {wrong[0]} as its {key}, where an entity is wanted")
+        return found
 
     def text(self, key: str, default: str | None = None) -> str:
         if key not in self.values and default is not None:

@@ -1,7 +1,7 @@
 """A toy language, its reader, and the canonical dump of a knowledge base: what the tests of the write path compare.
 
-A line `A knows B` is a fact, `A,C knows B` is two with one sentence, `A = B` says that this document calls the entity B
-"A"; other lines are ignored.
+A line `A knows B` is a fact that mentions A and B, `A,C knows B` is two with one sentence, `A = B` says that this
+document calls the entity B "A"; of other lines the words in capitals are mentions.
 """
 
 import os
@@ -48,13 +48,15 @@ class ToyExtractor:
 
 
 def _extract(document: Document) -> ToyExtraction:
-    facts, aliases, passages, place = [], [], [], 0
+    facts, aliases, passages, mentions, place = [], [], [], [], 0
     for line in document.text.splitlines(keepends=True):
         words, span = line.split(), (place, place + len(line.rstrip()))
         place += len(line)
         if len(words) == 3 and words[1] == "=":
             aliases.append((words[0], entity_iri(words[2])))
-        elif len(words) == 3:
+            words = []
+        mentions += [Mention(span, word, "MISC", entity_iri(word)) for word in words if word.isupper()]
+        if len(words) == 3:
             head, relation, tail = words
             places = (span[0], span[0] + len(head)), (span[1] - len(tail), span[1])
             support = Provenance(document.doc_id, line.strip(), span, *places, "toy", 0.5)
@@ -63,7 +65,7 @@ def _extract(document: Document) -> ToyExtraction:
                 facts.append(Fact(*terms, name, TEXTS.get(relation, relation), tail, support))
         if line.strip():
             passages.append(Passage(document.doc_id, span, line.strip()))
-    return ToyExtraction(document, tuple(passages), (), tuple(facts), tuple(aliases))
+    return ToyExtraction(document, tuple(passages), tuple(mentions), tuple(facts), tuple(aliases))
 
 
 def toy_resolve(statements: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -144,6 +146,8 @@ _LEDGER = {
     f"JOIN terms ON terms.id = names.term WHERE {_LIVE.format('names')}",
     "passages": f"SELECT doc_id, start, stop, text FROM passages JOIN docs ON docs.id = doc "
     f"WHERE {_LIVE.format('passages')}",
+    "mentions": "SELECT doc_id, start, terms.term FROM mentions JOIN docs ON docs.id = doc "
+    f"JOIN terms ON terms.id = mentions.term WHERE {_LIVE.format('mentions')}",
     "redirects": "SELECT a.term, b.term FROM redirects JOIN terms a ON a.id = raw JOIN terms b ON b.id = canonical "
     f"WHERE {_LIVE.format('redirects')}",
     "overruled": "SELECT h.term, r.term, t.term FROM overruled JOIN terms h ON h.id = head "

@@ -84,6 +84,8 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "a hash that is none": (put(r':sha256> "\w+"', ":sha256> <urn:x>"), "where a text is wanted"),
     "another name": (put(r'literalForm> "Z"', 'literalForm> "Y"'), "its name was made from"),
     "a passage elsewhere": (put(r'(<urn:kgqa:doc:a#0-5> .*start> )"0"', r'\1"1"'), "its name was made from"),
+    "a mention of a value": (put(r":mentions> <urn:kgqa:entity:A>", ':mentions> "A"'), "an entity is wanted"),
+    "a mention of a document": (put(r":mentions> <urn:kgqa:entity:A>", ":mentions> <urn:kgqa:doc:a>"), "is wanted"),
     "a document's name": (lambda text: text.replace("urn:kgqa:doc:a>", "urn:kgqa:doc:%61>"), "is no document's name"),
 }  # fmt: skip
 
