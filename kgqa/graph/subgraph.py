@@ -71,3 +71,10 @@ def _sorted(seen: Mapping[str, int]) -> tuple[list[str], NDArray[np.int64]]:
 
 def _texts(terms: Iterable[str], labels: Mapping[str, str], default: Callable[[str], str]) -> list[str]:
     return [labels.get(term) or default(term) for term in terms]
+
+
+def ranges(first: NDArray[np.int64], last: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Many ranges one after the other: for each of their numbers the range it is of, and the number, `[sum]` each."""
+    counts = last - first
+    item = np.repeat(np.arange(len(counts)), counts)
+    return item, np.arange(len(item)) - np.repeat(counts.cumsum() - last, counts)

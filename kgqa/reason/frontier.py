@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kgqa.graph.subgraph import TripleTable
+from kgqa.graph.subgraph import TripleTable, ranges
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -62,13 +62,13 @@ class Adjacency:
         """Where edges lead: for pairs `[p]`, the pair's number and the entity reached, `[e]` each."""
         wanted = entity * (2 * self.num_relations) + relation
         first = np.searchsorted(self._key, wanted, side="left")
-        pair, place = _ranges(first, np.searchsorted(self._key, wanted, side="right"))
+        pair, place = ranges(first, np.searchsorted(self._key, wanted, side="right"))
         return pair, self._target[place]
 
     def ways(self, frontier: Frontier, num_rows: int) -> Floats:
         """The share of each row's weight at which each directed relation leads on, `[B, 2R]` (dense: `follow.ways`)."""
         first, last = self._leaving_from[frontier.entity], self._leaving_from[frontier.entity + 1]
-        item, place = _ranges(first, last)
+        item, place = ranges(first, last)
         cell = frontier.row[item] * (2 * self.num_relations) + self._leaving[place]
         total = np.bincount(cell, frontier.weight[item], minlength=num_rows * 2 * self.num_relations)
         weight = np.bincount(frontier.row, frontier.weight, minlength=num_rows).clip(min=1e-6)
@@ -81,7 +81,7 @@ class Adjacency:
 
     def step(self, frontier: Frontier, followed: Choices, *, budget: int = 100_000) -> Frontier:
         """One hop: x_t[v] = min(1, sum_{(u, r, v)} x_{t-1}[u] w_t[r]); of each row the `budget` heaviest are kept."""
-        item, choice = _ranges(followed.offsets[frontier.row], followed.offsets[frontier.row + 1])
+        item, choice = ranges(followed.offsets[frontier.row], followed.offsets[frontier.row + 1])
         pair, target = self.neighbours(frontier.entity[item], followed.relation[choice])
         weight = (frontier.weight[item] * followed.weight[choice])[pair]
         return _within(collect(frontier.row[item[pair]], target, weight, self.num_entities), budget)
@@ -94,13 +94,6 @@ class Adjacency:
         """Entities of an earlier step left out as far as the row's gate says: p_t (1 - g p_s), `gate: [B]`."""
         there = _lookup(earlier, frontier.row, frontier.entity, self.num_entities)
         return _positive(frontier._replace(weight=frontier.weight * (1 - gate[frontier.row] * there)))
-
-
-def _ranges(first: Ints, last: Ints) -> tuple[Ints, Ints]:
-    """Many ranges one after the other: for each of their numbers the range it is of, and the number, `[sum]` each."""
-    counts = last - first
-    item = np.repeat(np.arange(len(counts)), counts)
-    return item, np.arange(len(item)) - np.repeat(counts.cumsum() - last, counts)
 
 
 def collect(row: Ints, entity: Ints, weight: Floats, num_entities: int) -> Frontier:
