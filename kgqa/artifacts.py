@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -59,6 +59,19 @@ def write_atomic(path: Path, data: bytes) -> str:
     with atomic_file(path) as file:
         file.write(data)
     return hashlib.sha256(data).hexdigest()
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> int:
+    """Writes lines as they come, each ended by a line feed, so that `path` holds all of them or what it held before.
+
+    Returns how many there were. Raises StoreError when the disk is full or cannot be written; nothing is left then.
+    """
+    num_lines = 0
+    with atomic_file(path) as file:
+        for line in lines:
+            file.write(f"{line}\n".encode())
+            num_lines += 1
+    return num_lines
 
 
 def write_json(path: Path, value: object) -> str:

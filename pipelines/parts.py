@@ -42,7 +42,7 @@ _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 MADE_WITH = ("extract", "embedder", "memory", "conflict")
 """The parts of the configuration that a generation depends on."""
 
-_NO_MATTER = ("engine", "name", "out", "report", "run", "compare")
+_NO_MATTER = ("engine", "name", "out", "report", "run", "compare", "inspect")
 """Keys on which no answer depends."""
 
 

@@ -63,6 +63,11 @@ class LongTermMemory:
     def __len__(self) -> int:
         return sum(self.live_counts())
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether searches miss nothing: no segment is searched by an index."""
+        return self._options.kind == "flat" or all(segment.index is None for segment in self.segments)
+
     def live_counts(self) -> list[int]:
         """How many vectors of each segment are alive."""
         return [
