@@ -25,6 +25,7 @@ STAGES = {
     "index": "vectors of its entities, relations, facts and passages, for search",
     "train": "a reasoner, from questions and their answers alone",
     "answer": "a file of questions, with evidence",
+    "retrieve": "the passages and facts nearest to questions, fused from words, vectors and graph; no reasoner needed",
     "report": "an answer run as a page: scores, calibration, every question with its evidence; two runs compared",
     "export": "a knowledge base, or a generation of it, as N-Quads, JSON-LD, Turtle or GraphML",
     "expand": "what is new, changed or gone, in one commit (extract and index of the difference)",
@@ -49,6 +50,7 @@ Your own documents:
   kgqa train   kb=kb/mine qa=files qa.train=train.jsonl
   kgqa answer  kb=kb/mine checkpoint=RUN/checkpoints/best questions=questions.txt out=answers.jsonl
   kgqa report  run=runs/default/answer-TIME
+  kgqa retrieve kb=kb/mine questions=questions.txt out=retrieved.jsonl
   kgqa expand  corpus.path=docs/ kb=kb/mine
   kgqa export  kb=kb/mine out=mine.nq.gz
 

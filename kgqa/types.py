@@ -37,6 +37,14 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class RankedPassage:
+    """A passage that was retrieved; scores of one question can be compared, the higher the nearer."""
+
+    passage: Passage
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Mention:
     """A stretch of text that names an entity or a value."""
 
@@ -122,6 +130,14 @@ class Step:
     tail: str
     provenance: Provenance | None = None
     inverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RankedFact:
+    """A fact that was retrieved, with its best support; scores of one question can be compared."""
+
+    step: Step
+    score: float
 
 
 @dataclass(frozen=True, slots=True)

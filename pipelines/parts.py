@@ -42,7 +42,7 @@ _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 MADE_WITH = ("extract", "embedder", "memory", "conflict")
 """The parts of the configuration that a generation depends on."""
 
-_NO_MATTER = ("engine", "name", "out", "report", "run", "compare", "inspect")
+_NO_MATTER = ("engine", "name", "out", "report", "run", "compare", "retrieve", "inspect")
 """Keys on which no answer depends."""
 
 
@@ -99,10 +99,14 @@ def embedder_of(cfg: DictConfig, indexed_with: str | None) -> Embedder:
     return load_embedder(**keys)
 
 
+def reader_of(cfg: DictConfig, kb: KnowledgeBase) -> Embedder | None:
+    """The embedder that made the vectors of a knowledge base; None where it has none."""
+    return embedder_of(cfg, kb.embedder_name) if kb.embedder_name else None
+
+
 def linker_of(cfg: DictConfig, kb: KnowledgeBase) -> EntityLinker:
     """The linker for the names of a knowledge base, with its vectors where it has any."""
-    embedder = embedder_of(cfg, kb.embedder_name) if kb.embedder_name else None
-    return open_linker(kb, embedder=embedder, device=cfg.device)
+    return open_linker(kb, embedder=reader_of(cfg, kb), device=cfg.device)
 
 
 def engine_of(cfg: DictConfig) -> Engine:

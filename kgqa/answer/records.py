@@ -6,7 +6,7 @@ from typing import Any
 from kgqa.answer.explain import explain
 from kgqa.answer.metrics import Scores
 from kgqa.ids import name_of
-from kgqa.types import Answer, Candidate, Provenance, Step, Topic
+from kgqa.types import Answer, Candidate, Provenance, Question, RankedFact, RankedPassage, Step, Topic
 
 TextOf = Callable[[str], str]
 """What a term is called."""
@@ -24,6 +24,18 @@ def answer_record(answer: Answer, text_of: TextOf = name_of) -> dict[str, Any]:
         "paths": [[_step(step, text_of) for step in path] for path in answer.paths],
         "sparql": answer.sparql,
         "explanations": [explain(path, text_of) for path in answer.paths],
+    }
+
+
+def retrieved_record(
+    question: Question, passages: Sequence[RankedPassage], facts: Sequence[RankedFact], text_of: TextOf = name_of
+) -> dict[str, Any]:
+    """The line of what was retrieved for one question; its fields keep their names (data/README.md)."""
+    return {
+        "id": question.question_id,
+        "question": question.text,
+        "passages": [_passage(found) for found in passages],
+        "facts": [{**_step(found.step, text_of), "score": _round(found.score)} for found in facts],
     }
 
 
@@ -74,6 +86,17 @@ def _step(step: Step, text_of: TextOf) -> dict[str, Any]:
         "end": end,
         "extractor": found.extractor,
         "confidence": _round(found.confidence),
+    }
+
+
+def _passage(found: RankedPassage) -> dict[str, Any]:
+    start, end = found.passage.span
+    return {
+        "doc_id": found.passage.doc_id,
+        "start": start,
+        "end": end,
+        "text": found.passage.text,
+        "score": _round(found.score),
     }
 
 

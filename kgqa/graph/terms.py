@@ -54,6 +54,11 @@ def fast_token(term: str) -> str:
     return term if is_literal(term) else f"<{term}>"
 
 
+def from_token(token: str) -> str:
+    """Undoes `fast_token`."""
+    return token if is_literal(token) else token[1:-1]
+
+
 @lru_cache(maxsize=65536)
 def canonical_term(term: str) -> str:
     """The term as the store gives it back: `"01"^^xsd:integer` comes back as `"1"`, `@EN` as `@en`.

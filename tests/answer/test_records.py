@@ -1,7 +1,17 @@
 """An answer as a record: stable fields, on one line."""
 
-from kgqa.answer.records import answer_record
-from kgqa.types import Answer, Candidate, Provenance, Question, Step, Topic
+from kgqa.answer.records import answer_record, retrieved_record
+from kgqa.types import (
+    Answer,
+    Candidate,
+    Passage,
+    Provenance,
+    Question,
+    RankedFact,
+    RankedPassage,
+    Step,
+    Topic,
+)
 
 ADA = Candidate("Ada", "urn:kgqa:entity:Ada", 1 / 3)
 STEP = Step(
@@ -28,3 +38,11 @@ def test_fields_and_their_order_are_stable():
     assert {"head", "relation", "tail", "doc_id", "sentence", "start", "end", "confidence", "extractor"} <= set(step)
     assert record["explanations"] == ['Ada was born in "1815".']
     assert (step["relation_text"], step["start"], step["end"], step["inverse"]) == ("born in", 3, 16, True)
+
+
+def test_what_was_retrieved_has_its_fields():
+    found = RankedPassage(Passage("doc", (3, 9), "a text"), 0.5)
+    record = retrieved_record(Question("q", "Who?"), [found], [RankedFact(STEP, 0.25)])
+    assert list(record) == ["id", "question", "passages", "facts"]
+    (fact,) = record["facts"]
+    assert (fact["head_text"], fact["sentence"], fact["score"]) == ("Ada", "Ada was born.", 0.25)
