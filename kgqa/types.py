@@ -151,6 +151,8 @@ class Answer:
     reason: str
     paths: tuple[tuple[Step, ...], ...] = ()
     sparql: str = ""
+    passages: tuple[RankedPassage, ...] = ()
+    """Where an answer may be read, when the question was abstained from; they are no answer."""
     withheld: tuple[Candidate, ...] = ()
     """What would have been said, best first, had it not been abstained from."""
     seconds: float = 0.0

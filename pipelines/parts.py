@@ -14,6 +14,7 @@ from kgqa.answer.answerer import Answerer
 from kgqa.answer.batch import Answered, answer_lines
 from kgqa.answer.linking import EntityLinker, open_linker
 from kgqa.answer.partial import Batch
+from kgqa.answer.retrieval import Retriever
 from kgqa.artifacts import code_version, sha256_file
 from kgqa.conflicts import Policy
 from kgqa.engine.local import Engine, LocalEngine
@@ -121,13 +122,16 @@ def engine_of(cfg: DictConfig) -> Engine:
 
 def answerer_of(cfg: DictConfig, kb: KnowledgeBase) -> Answerer:
     """The reasoner of the checkpoint over a knowledge base."""
+    embedder = reader_of(cfg, kb)
     return Answerer.open(
         kb,
         cfg.checkpoint,
         batch_size=cfg.answer.batch_size,
         max_paths=cfg.answer.max_paths,
         encoder=None if cfg.encoder.kind == "auto" else cfg.encoder.kind,
-        linker=linker_of(cfg, kb),
+        linker=open_linker(kb, embedder=embedder, device=cfg.device),
+        retriever=Retriever(kb, embedder=embedder, device=cfg.device),
+        fallback_passages=cfg.answer.fallback_passages,
         target_precision=cfg.answer.target_precision,
         ambiguous_from=cfg.answer.ambiguous_from,
     )

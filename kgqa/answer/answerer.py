@@ -11,8 +11,10 @@ from typing import Protocol
 from kgqa.answer.ambiguity import NEARLY_EQUAL, Reading, did_you_mean, readings
 from kgqa.answer.calibration import Calibration
 from kgqa.answer.linking import open_linker, tell_of_vectors
+from kgqa.answer.retrieval import Retriever, Retrieves
 from kgqa.graph.queries import PathBranch, path_query
 from kgqa.knowledge_base import KnowledgeBase
+from kgqa.memory.embedder import load_embedder
 from kgqa.reason.paths import Branch, Edge
 from kgqa.reason.predict import NO_ENTITY, NOT_KNOWN, Prediction, Predictor
 from kgqa.types import Answer, Candidate, Provenance, Question, Step
@@ -39,6 +41,8 @@ class Answerer:
         predictor: Predicts,
         linker: Links,
         *,
+        retriever: Retrieves | None = None,
+        fallback_passages: int = 3,
         batch_size: int = 256,
         calibration: Calibration = Calibration(),  # noqa: B008 a frozen value
         abstain_below: float = 0.0,
@@ -47,9 +51,11 @@ class Answerer:
         """calibration: makes probabilities of confidence. abstain_below: the confidence, in [0, 1], up to which an
         answer is withheld. ambiguous_from: the share of the likeliest entity's probability from which another one may
         as well be meant; where they give different answers the question is given back. Above 1: never.
+        fallback_passages: how many passages of `retriever` come with a question that is abstained from.
         """
         self.kb = kb
         self.batch_size = batch_size
+        self._retriever, self._fallback_passages = retriever, fallback_passages
         self.calibration, self.abstain_below, self.ambiguous_from = calibration, abstain_below, ambiguous_from
         self._predictor = predictor
         self._linker = linker
@@ -68,6 +74,8 @@ class Answerer:
         max_paths: int = 10,
         encoder: str | None = None,
         linker: Links | None = None,
+        retriever: Retrieves | None = None,
+        fallback_passages: int = 3,
         device: str = "auto",
         target_precision: float | None = None,
         ambiguous_from: float = NEARLY_EQUAL,
@@ -75,22 +83,26 @@ class Answerer:
         """The reasoner of a checkpoint over a knowledge base, with the linker for its names.
 
         `max_paths`: how many of a question's answers come with their evidence; `encoder`: the kind that the checkpoint
-        must have, None takes what it has; `linker`: None opens one with the
+        must have, None takes what it has; `linker`, `retriever`: None opens them with the
         embedder that made the vectors, its encoder and search on `device` (auto | cpu | cuda:N); `target_precision`:
         share of the answers given, in (0, 1], that shall be right, as far as the dev questions tell; None abstains
-        below the threshold that training chose; `ambiguous_from`: see `Answerer`. Raises ModelError
-        where the checkpoint cannot be loaded, that precision was never reached, or that embedder is not installed.
+        below the threshold that training chose; `fallback_passages`, `ambiguous_from`: see `Answerer`. Raises
+        ModelError where the checkpoint cannot be loaded, that precision was never reached, or that embedder is not
+        installed.
         """
         predictor = Predictor.load(Path(checkpoint), kb, encoder=encoder, max_paths=max_paths)
+        missing = linker is None or (retriever is None and fallback_passages > 0)
+        embedder = load_embedder(kb.embedder_name, device=device) if missing and kb.embedder_name else None
         if linker is None:
             tell_of_vectors(kb)
-            linker = open_linker(kb, device=device)
+            linker = open_linker(kb, embedder=embedder, device=device)
         calibration = Calibration.load(Path(checkpoint))
         threshold = predictor.settings.abstain_below
         if target_precision is not None:
             threshold = calibration.abstain_below(target_precision)
         return cls(
-            kb, predictor, linker, batch_size=batch_size,
+            kb, predictor, linker, batch_size=batch_size, fallback_passages=fallback_passages,
+            retriever=retriever or Retriever(kb, embedder=embedder, device=device),
             calibration=calibration, abstain_below=threshold, ambiguous_from=ambiguous_from,
         )  # fmt: skip
 
@@ -118,10 +130,12 @@ class Answerer:
             predictions = self._predictor.predict(linked)
             asked_back = self._ask_back(linked, predictions)
             shared = (perf_counter() - start) / len(batch)
+            answers = []
             for number, (question, found) in enumerate(zip(linked, predictions, strict=True)):
                 start = perf_counter()
                 answer = self._answer(question, found, asked_back.get(number, ""))
-                yield replace(answer, seconds=shared + perf_counter() - start)
+                answers.append(replace(answer, seconds=shared + perf_counter() - start))
+            yield from self._with_passages(answers)
 
     def ask(self, question: str) -> Answer:
         """The answer to one question."""
@@ -160,6 +174,19 @@ class Answerer:
             paths=tuple(tuple(self._step(edge) for edge in path) for path in found.paths),
             sparql=path_query([self._condition(branch) for branch in found.branches]),
         )
+
+    def _with_passages(self, answers: Sequence[Answer]) -> Iterator[Answer]:
+        """The answers; those that are none with the passages in which one may be read."""
+        unanswered = [answer.question for answer in answers if answer.abstained]
+        if self._retriever is None or not self._fallback_passages or not unanswered:
+            yield from answers
+            return
+        start = perf_counter()
+        found = iter(self._retriever.passages(unanswered, self._fallback_passages))
+        shared = (perf_counter() - start) / len(unanswered)
+        for answer in answers:
+            took = answer.seconds + shared
+            yield replace(answer, passages=next(found), seconds=took) if answer.abstained else answer
 
     def _candidates(self, found: Prediction) -> Iterator[Candidate]:
         """The answer set with probabilities: an answer of less weight than the best is as much less to be trusted."""

@@ -139,8 +139,9 @@ def answer_schema(pa: Any) -> Any:
         | {"inverse": pa.bool_(), "doc_id": text, "sentence": text, "start": pa.int64(), "end": pa.int64()}
         | {"extractor": text, "confidence": number}
     )
+    passage = pa.struct({"doc_id": text, "start": pa.int64(), "end": pa.int64(), "text": text, "score": number})
     return pa.schema({
         "id": text, "question": text, "topics": pa.list_(entity), "answers": pa.list_(entity),
         "abstained": pa.bool_(), "reason": text, "paths": pa.list_(pa.list_(step)), "sparql": text,
-        "explanations": pa.list_(text),
+        "explanations": pa.list_(text), "passages": pa.list_(passage),
     })  # fmt: skip

@@ -24,6 +24,7 @@ def answer_record(answer: Answer, text_of: TextOf = name_of) -> dict[str, Any]:
         "paths": [[_step(step, text_of) for step in path] for path in answer.paths],
         "sparql": answer.sparql,
         "explanations": [explain(path, text_of) for path in answer.paths],
+        "passages": [_passage(found) for found in answer.passages],
     }
 
 

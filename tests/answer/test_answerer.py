@@ -21,7 +21,7 @@ from kgqa.graph.subgraph import TripleTable
 from kgqa.ids import ASSERTED
 from kgqa.reason.paths import Branch, RelationChoice
 from kgqa.reason.predict import Prediction
-from kgqa.types import Candidate, Provenance, Question, Topic
+from kgqa.types import Candidate, Passage, Provenance, Question, RankedPassage, Topic
 
 E, R = "urn:kgqa:entity:", "urn:kgqa:relation:"
 
@@ -233,6 +233,42 @@ def test_answers_come_in_order_in_batches_and_evidence_is_looked_up_once():
     assert len(read) == 3
     assert [answer.question.question_id for answer in stream] == [str(number) for number in range(1, 10)]
     assert kb.asked == 1
+
+
+class ToyRetriever:
+    """Finds a passage for each question, named after it, and remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def passages(self, questions, k):
+        self.asked.append(([question.question_id for question in questions], k))
+        return [(RankedPassage(Passage(question.question_id, (0, 1), "x"), 0.5),) * k for question in questions]
+
+
+def mixed():
+    """Ten questions, of which the odd ones are about nobody."""
+    return [Question(str(n), "<taught", (Topic("Fermi", (0, 5)),) if n % 2 == 0 else ()) for n in range(10)]
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 3])
+def test_what_is_abstained_from_comes_with_passages_and_stays_abstained(wanted):
+    kb, retriever = ToyBase(FACTS), ToyRetriever()
+    options = {"retriever": retriever, "fallback_passages": wanted, "batch_size": 5}
+    answers = list(Answerer(kb, ToyPredictor(kb.table), ToyLinker(), **options).answer(mixed()))
+    assert [answer.question.question_id for answer in answers] == list(map(str, range(10)))
+    for answer in answers:
+        assert answer.abstained == bool(int(answer.question.question_id) % 2)
+        names = [found.passage.doc_id for found in answer.passages]
+        assert names == [answer.question.question_id] * (wanted if answer.abstained else 0)
+    assert retriever.asked == ([(["1", "3"], wanted), (["5", "7", "9"], wanted)] if wanted else [])
+
+
+def test_without_an_abstention_nothing_is_retrieved():
+    kb, retriever = ToyBase(FACTS), ToyRetriever()
+    answerer = Answerer(kb, ToyPredictor(kb.table), ToyLinker(), retriever=retriever)
+    assert not any(answer.passages for answer in answerer.answer(mixed()[::2]))
+    assert retriever.asked == []
 
 
 NODES, RELATIONS = "abcdef", "xyz"

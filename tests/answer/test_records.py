@@ -29,6 +29,7 @@ def answer(number: int = 0) -> Answer:
 def test_fields_and_their_order_are_stable():
     record = answer_record(answer())
     fields = ["id", "question", "topics", "answers", "abstained", "reason", "paths", "sparql", "explanations"]
+    fields.append("passages")
     assert list(record) == fields
     assert record["topics"] == [
         {"text": "Ada", "iri": ADA.iri, "score": 0.333333},
@@ -38,6 +39,14 @@ def test_fields_and_their_order_are_stable():
     assert {"head", "relation", "tail", "doc_id", "sentence", "start", "end", "confidence", "extractor"} <= set(step)
     assert record["explanations"] == ['Ada was born in "1815".']
     assert (step["relation_text"], step["start"], step["end"], step["inverse"]) == ("born in", 3, 16, True)
+
+
+def test_passages_of_an_abstention_stand_beside_the_stable_fields():
+    question = Question("q", "Who?")
+    found = RankedPassage(Passage("doc", (3, 9), "a text"), 1 / 61)
+    record = answer_record(Answer(question, (), (), True, "no such entity", passages=(found,)))
+    assert (record["abstained"], record["answers"]) == (True, [])
+    assert record["passages"] == [{"doc_id": "doc", "start": 3, "end": 9, "text": "a text", "score": 0.016393}]
 
 
 def test_what_was_retrieved_has_its_fields():

@@ -61,6 +61,7 @@ def test_documents_to_answers_and_one_document_more():
     records = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert len(records) == 2 * len(PEOPLE)
     assert all(record["topics"][0]["iri"] for record in records)
+    assert all(bool(record["passages"]) == record["abstained"] for record in records)
 
     write_document("Eva Lang", "Graz", "Max Stern")
     assert expand.main(["corpus.path=docs", "kb=kb", "embedder=hashing"]) == 0

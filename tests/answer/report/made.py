@@ -7,7 +7,7 @@ from pathlib import Path
 from kgqa.answer.batch import answer_batch, answer_lines
 from kgqa.engine.local import LocalEngine
 from kgqa.runs import RunFolder
-from kgqa.types import Answer, Candidate, Provenance, Question, Step, Topic
+from kgqa.types import Answer, Candidate, Passage, Provenance, Question, RankedPassage, Step, Topic
 
 E, R = "urn:kgqa:entity:", "urn:kgqa:relation:"
 HOSTILE = (
@@ -51,7 +51,9 @@ def refused(number: int, text: str, reason: str, *, gold: tuple[str, ...] | None
     """An abstention that would have said `w`."""
     withheld = (Candidate("w", E + "w", 0.25),)
     question = Question(f"id-{number}", text, answers=gold, kind=kind)
-    return Answer(question, (Topic("nobody", (0, 0)),), (), abstained=True, reason=reason, withheld=withheld)
+    near = (RankedPassage(Passage(f"doc near {text}", (70, 90), f"near {text}"), 0.5),)
+    topics = (Topic("nobody", (0, 0)),)
+    return Answer(question, topics, (), abstained=True, reason=reason, withheld=withheld, passages=near)
 
 
 class Said:

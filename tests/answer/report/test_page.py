@@ -139,6 +139,7 @@ def test_what_is_said_stands_on_the_page(tmp_path):
     assert "doc of topic" in text
     assert "characters 3–40, read by pattern:test with 75\u202f%" in text
     assert "It would have said" in text
+    assert text.count("<q>near What is 4?</q><small><cite>doc near What is 4?</cite>, characters 70–90</small>") == 1
     assert "&lt;urn:kgqa:relation:made%20by&gt;" in text
     for heading in (
         "Scores by kind",
