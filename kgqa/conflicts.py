@@ -13,7 +13,8 @@ from typing import Any, Self, cast
 
 from kgqa.errors import ConfigError
 from kgqa.graph.terms import XSD, text_of
-from kgqa.ledger import Ledger, at
+from kgqa.ledger import Ledger
+from kgqa.schema import at
 from kgqa.types import Provenance
 
 KEEP = ("both", "newest", "most_supported")

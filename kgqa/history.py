@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgqa.generations import generation_name
-from kgqa.ledger import FOREVER, DocumentRow, Ledger, at
+from kgqa.ledger import DocumentRow, Ledger
+from kgqa.schema import FOREVER, at
 from kgqa.types import Provenance, Triple
 
 

@@ -3,13 +3,9 @@
 Every row carries the generation that brought it (`born`) and the one that ended it (`died`), so that a reader of an
 older generation sees its own state and a run that did not commit can be undone. A row lives in generation g when
 born <= g < died. Terms are interned as integers; compaction forgets those that no row names.
-
-WAL mode, so that a reader opens and reads while a writer works; synchronous=FULL, because `CURRENT` must never be ahead
-of the ledger after a power failure.
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,75 +15,22 @@ from typing import Self
 
 from kgqa.artifacts import sync
 from kgqa.errors import StoreError
+from kgqa.schema import (
+    CONFLICTS,
+    FOREVER,
+    HISTORY,
+    IDENTITY,
+    INDEXES,
+    MENTIONS,
+    SCHEMA,
+    at,
+    connect,
+    has_table,
+    index_words,
+    set_durable,
+    undo,
+)
 from kgqa.types import Provenance
-
-FOREVER = 2**62
-"""`died` of a row that lives."""
-
-SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE terms (id INTEGER PRIMARY KEY, term TEXT NOT NULL UNIQUE);
-CREATE TABLE docs (id INTEGER PRIMARY KEY, doc_id TEXT NOT NULL UNIQUE);
-CREATE TABLE documents (doc INTEGER NOT NULL, source TEXT, hash TEXT, title TEXT, date TEXT, path TEXT, reader TEXT,
-    batch TEXT, born INTEGER NOT NULL, died INTEGER NOT NULL);
-CREATE TABLE supports (id INTEGER PRIMARY KEY, doc INTEGER NOT NULL,
-    head INTEGER NOT NULL, relation INTEGER NOT NULL, tail INTEGER NOT NULL,
-    node_head INTEGER NOT NULL, node_tail INTEGER NOT NULL,
-    sentence TEXT, start INTEGER, stop INTEGER, head_start INTEGER, head_stop INTEGER,
-    tail_start INTEGER, tail_stop INTEGER, extractor TEXT, confidence REAL,
-    born INTEGER NOT NULL, died INTEGER NOT NULL);
-CREATE TABLE names (doc INTEGER NOT NULL, name TEXT NOT NULL, term INTEGER NOT NULL, preferred INTEGER NOT NULL,
-    born INTEGER NOT NULL, died INTEGER NOT NULL);
-CREATE TABLE passages (doc INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, text TEXT NOT NULL,
-    born INTEGER NOT NULL, died INTEGER NOT NULL);
-CREATE TABLE redirects (raw INTEGER NOT NULL, canonical INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER NOT NULL);
-CREATE INDEX documents_doc ON documents (doc);
-"""
-INDEXES = """
-CREATE INDEX IF NOT EXISTS supports_doc ON supports (doc);
-CREATE INDEX IF NOT EXISTS supports_triple ON supports (node_head, relation, node_tail);
-CREATE INDEX IF NOT EXISTS supports_tail ON supports (node_tail);
-CREATE INDEX IF NOT EXISTS supports_relation ON supports (relation);
-CREATE INDEX IF NOT EXISTS names_doc ON names (doc);
-CREATE INDEX IF NOT EXISTS names_term ON names (term);
-CREATE INDEX IF NOT EXISTS passages_place ON passages (doc, start);
-CREATE INDEX IF NOT EXISTS mentions_doc ON mentions (doc);
-CREATE INDEX IF NOT EXISTS redirects_raw ON redirects (raw);
-CREATE INDEX IF NOT EXISTS redirects_canonical ON redirects (canonical);
-"""
-CONFLICTS = """
-CREATE TABLE IF NOT EXISTS overruled (head INTEGER NOT NULL, relation INTEGER NOT NULL, tail INTEGER NOT NULL,
-    born INTEGER NOT NULL, died INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS cardinalities (relation INTEGER NOT NULL, heads INTEGER NOT NULL, single INTEGER NOT NULL,
-    born INTEGER NOT NULL, died INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS overruled_slot ON overruled (head, relation);
-CREATE INDEX IF NOT EXISTS cardinalities_relation ON cardinalities (relation);
-"""
-"""Made when a ledger of format 1 is next written to (kgqa.conflicts, kgqa.expand.overrule)."""
-MENTIONS = """
-CREATE TABLE IF NOT EXISTS mentions (doc INTEGER NOT NULL, start INTEGER NOT NULL, term INTEGER NOT NULL,
-    born INTEGER NOT NULL, died INTEGER NOT NULL);
-"""
-"""The terms in the passage of a document that begins at `start`, before redirects; made, as the index of words is, when
-a ledger that lacks it is next written to."""
-WORDS = (
-    "CREATE VIRTUAL TABLE passage_words USING fts5 "
-    "(text, content='passages', tokenize='porter unicode61 remove_diacritics 2')",
-    "INSERT INTO passage_words (passage_words) VALUES ('rebuild')",
-    "CREATE TRIGGER passages_come AFTER INSERT ON passages BEGIN "
-    "INSERT INTO passage_words (rowid, text) VALUES (new.rowid, new.text); END",
-    "CREATE TRIGGER passages_go AFTER DELETE ON passages BEGIN "
-    "INSERT INTO passage_words (passage_words, rowid, text) VALUES ('delete', old.rowid, old.text); END",
-)
-"""The words of `passages`, of dead rows too, which triggers keep in step."""
-IDENTITY = "INSERT OR IGNORE INTO meta VALUES ('identity', random() & 9223372036854775807);"
-VERSIONED = ("documents", "supports", "names", "passages", "redirects", "overruled", "cardinalities", "mentions")
-# What undoing a generation looks for. Births come in order, so that their index only ever grows at its end.
-HISTORY = "".join(
-    f"CREATE INDEX IF NOT EXISTS {table}_born ON {table} (born);\n"
-    f"CREATE INDEX IF NOT EXISTS {table}_died ON {table} (died) WHERE died < {FOREVER};\n"
-    for table in VERSIONED
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +72,6 @@ _DOCUMENT = "doc_id, source, hash, title, date, path, reader, batch"
 _LIVE = "+born <= :generation AND +died > :generation"
 
 
-def at(column: str) -> str:
-    """The condition that a row's `born` or `died` is the open generation.
-
-    The index of deaths holds only rows that died, and SQLite takes it only where a query says that they did.
-    """
-    ended = f" AND {column} < {FOREVER}" if column.endswith("died") else ""
-    return f"{column} = :generation{ended}"
-
-
 class Ledger:
     """An open ledger at one generation; a context manager that closes it."""
 
@@ -154,8 +88,8 @@ class Ledger:
     @classmethod
     def read(cls, path: Path, generation: int) -> Self:
         """Opens the state of `generation`; StoreError when the file is missing or damaged."""
-        connection = _connect(path, "ro")
-        if not _has_table(connection, "meta"):
+        connection = connect(path, "ro")
+        if not has_table(connection, "meta"):
             connection.close()
             raise StoreError(f"{path} is no ledger; restore it from a copy or build the knowledge base again")
         return cls(connection, generation)
@@ -168,15 +102,15 @@ class Ledger:
         """
         if committed == 0:
             return cls._begin(path)
-        connection = _connect(path, "rwc")
-        schema = "" if _has_table(connection, "meta") else SCHEMA
+        connection = connect(path, "rwc")
+        schema = "" if has_table(connection, "meta") else SCHEMA
         connection.executescript(f"BEGIN; {schema}{CONFLICTS}{MENTIONS}{INDEXES}{HISTORY}{IDENTITY} COMMIT;")
         connection.execute("BEGIN IMMEDIATE")
         index_words(connection)
         connection.commit()
         written = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
         if written and written[0] > committed:
-            _undo(connection, committed)
+            undo(connection, committed)
         connection.execute("BEGIN IMMEDIATE")
         return cls(connection, committed + 1)
 
@@ -186,7 +120,7 @@ class Ledger:
         can be relied on once it is committed."""
         for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
             path.with_name(name).unlink(missing_ok=True)
-        connection = _connect(path, "rwc")
+        connection = connect(path, "rwc")
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(f"BEGIN; {SCHEMA}{CONFLICTS}{MENTIONS}{IDENTITY} COMMIT;")
@@ -218,7 +152,7 @@ class Ledger:
         self.connection.commit()
         if self._bulk:
             sync(self._bulk)
-            _set_durable(self.connection)
+            set_durable(self.connection)
             self._bulk = None
 
     @contextmanager
@@ -242,7 +176,7 @@ class Ledger:
 
     def has(self, table: str) -> bool:
         """Whether there is such a table; one of an older format lacks some until it is next written to."""
-        return _has_table(self.connection, table)
+        return has_table(self.connection, table)
 
     @property
     def identity(self) -> int:
@@ -392,67 +326,3 @@ class Ledger:
             values = ((doc, *row, self.generation, FOREVER) for row in rows)
         sql = f"INSERT INTO {table} (doc, {columns}, born, died) VALUES ({marks})"
         return max(0, self.connection.executemany(sql, values).rowcount)
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    if mode == "ro" and not path.is_file():
-        raise StoreError(f"{path} is missing; restore it from a copy or build the knowledge base again")
-    location = path.resolve().as_uri() + f"?mode={mode}"
-    try:
-        connection = sqlite3.connect(location, uri=True, isolation_level=None, timeout=30.0)
-        if mode == "rwc":
-            _set_durable(connection)
-            connection.execute("PRAGMA cache_size = -64000")
-        elif not os.access(path.parent, os.W_OK):  # WAL wants to create files beside; on a read-only disk nobody writes
-            connection.close()
-            wal = path.with_name(path.name + "-wal")
-            if wal.is_file() and wal.stat().st_size:
-                raise StoreError(f"{path} has changes in {wal.name} yet; open it once on a disk that can be written")
-            connection = sqlite3.connect(location + "&immutable=1", uri=True, isolation_level=None)
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
-        raise StoreError(f"cannot open {path}: {error}; restore it from a copy or build again") from error
-    return connection
-
-
-def _set_durable(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def index_words(connection: sqlite3.Connection) -> None:
-    """Makes the index of the passages' words where there is none; costs all passages then, and nothing else.
-
-    Part of the open transaction. Raises StoreError where SQLite cannot, and closes the connection.
-    """
-    if _has_table(connection, "passage_words"):
-        return
-    try:
-        for statement in WORDS:
-            connection.execute(statement)
-    except sqlite3.OperationalError as error:
-        connection.close()
-        raise StoreError(
-            f"cannot index the words of passages: {error}; it takes room on the disk, and a Python whose SQLite "
-            f"({sqlite3.sqlite_version} here) was built with FTS5, as nearly all are"
-        ) from error
-
-
-def drop_words(connection: sqlite3.Connection) -> None:
-    """Takes away what `index_words` makes, as a part of the open transaction."""
-    for kind, name in (("TRIGGER", "passages_come"), ("TRIGGER", "passages_go"), ("TABLE", "passage_words")):
-        connection.execute(f"DROP {kind} IF EXISTS {name}")
-
-
-def _has_table(connection: sqlite3.Connection, name: str) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
-
-
-def _undo(connection: sqlite3.Connection, committed: int) -> None:
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        for table in VERSIONED:
-            connection.execute(f"DELETE FROM {table} WHERE born > ?", (committed,))
-            sql = f"UPDATE {table} SET died = {FOREVER} WHERE died > ? AND died < {FOREVER}"
-            connection.execute(sql, (committed,))
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (committed,))

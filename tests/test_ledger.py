@@ -97,7 +97,7 @@ def test_a_read_only_disk_will_do_unless_a_killed_writer_left_its_log(
 ) -> None:
     path = tmp_path / "ledger.sqlite"
     write(path, 0, "x")
-    monkeypatch.setattr("kgqa.ledger.os.access", lambda *_: False)
+    monkeypatch.setattr("kgqa.schema.os.access", lambda *_: False)
     assert seen(path, 1) == "x"
     (tmp_path / "ledger.sqlite-wal").write_bytes(b"left")
     with pytest.raises(StoreError, match=r"ledger\.sqlite-wal.*can be written"):

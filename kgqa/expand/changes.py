@@ -14,7 +14,8 @@ from kgqa.graph.queries import ALT_LABEL, LABEL, NAMES
 from kgqa.graph.terms import is_literal, literal, relation_text, text_of
 from kgqa.history import changed_readings
 from kgqa.ids import ASSERTED, ENTITY, document_iri
-from kgqa.ledger import Ledger, at
+from kgqa.ledger import Ledger
+from kgqa.schema import at
 from kgqa.types import Triple
 
 Item = tuple[str, str]

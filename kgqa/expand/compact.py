@@ -13,9 +13,10 @@ from kgqa.errors import StoreError
 from kgqa.expand.batches import BatchWriter, read_batch
 from kgqa.expand.writer import Writer, writing
 from kgqa.graph.oxigraph import GraphStore, Quad, open_live
-from kgqa.ledger import DocumentRow, Ledger, drop_words, index_words
+from kgqa.ledger import DocumentRow, Ledger
 from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import compact as compact_memory
+from kgqa.schema import drop_words, index_words
 
 PARTS = ("extract", "graph", "memory", "generations", "ledger.sqlite")
 

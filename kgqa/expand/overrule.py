@@ -10,7 +10,8 @@ from typing import cast
 
 from kgqa.conflicts import Policy, losers, mark_slots, read_conflicts
 from kgqa.ids import RELATION, name_of
-from kgqa.ledger import FOREVER, Ledger
+from kgqa.ledger import Ledger
+from kgqa.schema import FOREVER
 
 log = logging.getLogger(__name__)
 

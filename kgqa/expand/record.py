@@ -11,7 +11,8 @@ from kgqa.graph.formats import FactReader, Given, Name
 from kgqa.graph.restore import ExportedDocument
 from kgqa.graph.terms import canonical_term, is_literal, relation_text
 from kgqa.ids import ENTITY
-from kgqa.ledger import FOREVER, DocumentRow, Ledger, MentionRow, SupportRow, at
+from kgqa.ledger import DocumentRow, Ledger, MentionRow, SupportRow
+from kgqa.schema import FOREVER, at
 from kgqa.types import Fact, Provenance
 
 Resolve = Callable[[Iterable[tuple[str, str]]], dict[str, str]]

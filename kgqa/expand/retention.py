@@ -12,9 +12,10 @@ from pathlib import Path
 from kgqa.artifacts import unreferenced
 from kgqa.errors import StoreError
 from kgqa.generations import Generation, generation_names, read_generation
-from kgqa.ledger import FOREVER, VERSIONED, Ledger
+from kgqa.ledger import Ledger
 from kgqa.lock import is_held
 from kgqa.memory.long_term import MemoryRefs, remove_unreferenced
+from kgqa.schema import FOREVER, VERSIONED
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from kgqa.errors import InputError, StoreError
 from kgqa.expand.writer import Writer, writing
 from kgqa.generations import commit_generation, current_generation, read_generation
-from kgqa.ledger import FOREVER, VERSIONED, Ledger
+from kgqa.ledger import Ledger
 from kgqa.lock import writer_lock
 from kgqa.memory.long_term import MemoryRefs
+from kgqa.schema import FOREVER, VERSIONED
 
 
 def rollback(kb: Path, to: str, *, keep: int | None = None) -> str:

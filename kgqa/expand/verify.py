@@ -16,8 +16,9 @@ from kgqa.expand.vectors import delta_of_state
 from kgqa.generations import Generation, hold_generation
 from kgqa.graph.oxigraph import GraphStore, Quad
 from kgqa.knowledge_base import KINDS, KnowledgeBase
-from kgqa.ledger import FOREVER, VERSIONED, Ledger
+from kgqa.ledger import Ledger
 from kgqa.memory.long_term import LongTermMemory, MemoryRefs
+from kgqa.schema import FOREVER, VERSIONED
 
 RESTORE = "restore it from a copy"
 REPAIR = "kgqa verify repair=true makes it anew from the ledger"

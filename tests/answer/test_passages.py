@@ -16,8 +16,9 @@ from kgqa.errors import StoreError
 from kgqa.expand.compact import compact
 from kgqa.ids import passage_iri, passage_of
 from kgqa.knowledge_base import KnowledgeBase
-from kgqa.ledger import DocumentRow, Ledger, drop_words
+from kgqa.ledger import DocumentRow, Ledger
 from kgqa.memory.index import IndexOptions
+from kgqa.schema import drop_words
 from tests.expand.toy import build, fast_folder
 
 WORDS = ["red", "dog", "sun", "fox", "bee"]
@@ -135,7 +136,7 @@ def test_a_ledger_without_words_gets_them_when_it_is_next_written_to(tmp_path):
 
 def test_a_sqlite_without_full_text_search_is_told_of(tmp_path, monkeypatch):
     path, words = tmp_path / "ledger.sqlite", {"a": ["red dog"]}
-    monkeypatch.setattr("kgqa.ledger.WORDS", ("CREATE VIRTUAL TABLE passage_words USING fts99 (text)",))
+    monkeypatch.setattr("kgqa.schema.WORDS", ("CREATE VIRTUAL TABLE passage_words USING fts99 (text)",))
     with pytest.raises(StoreError, match=r"no such module: fts99.*FTS5"):
         write(path, 0, words)
     monkeypatch.undo()

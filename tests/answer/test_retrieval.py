@@ -13,8 +13,8 @@ from kgqa.expand.apply import Settings, expand
 from kgqa.expand.plan import Corpus
 from kgqa.ids import entity_iri, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
-from kgqa.ledger import drop_words
 from kgqa.memory.embedder import HashingEmbedder
+from kgqa.schema import drop_words
 from kgqa.types import Question, Topic
 from tests.expand.toy import build
 

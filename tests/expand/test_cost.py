@@ -41,14 +41,14 @@ def test_no_statement_of_a_delta_walks_a_large_table(tmp_path: Path, monkeypatch
     old = {"a.md": "First\n\nA knows B\nB likes C\n", "b.md": "Second\n\nA knows C\n", "k.tsv": "X\tknows\tA\n"}
     build(kb, corpus, old, policy=policy)
     statements: set[str] = set()
-    connect = ledger._connect
+    connect = ledger.connect
 
     def traced(path: Path, mode: str) -> sqlite3.Connection:
         connection = connect(path, mode)
         connection.set_trace_callback(statements.add)
         return connection
 
-    monkeypatch.setattr(ledger, "_connect", traced)
+    monkeypatch.setattr(ledger, "connect", traced)
     build(kb, corpus, {"a.md": "---\ndate: 2001\n---\nFirst\n\nA knows B\n", "k.tsv": "X\tknows\tC\n"}, policy=policy)
     with KnowledgeBase.open(kb) as base:
         list(base.conflicts(touched=True))
