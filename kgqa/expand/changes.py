@@ -80,16 +80,16 @@ def graph_changes(ledger: Ledger, store: GraphStore, *, texts: bool = True) -> C
 
 
 def _mark_touched(ledger: Ledger) -> None:
-    """Temporary tables: the triples whose supports or standing changed, and the terms whose life or names may have."""
+    """Temporary tables: the triples whose supports or standing changed, and the terms whose life or names may have
+    (`renamed`: what is stated of their names did)."""
     ledger.rows("DROP TABLE IF EXISTS temp.touched")
     ledger.rows("DROP TABLE IF EXISTS temp.affected")
     ledger.rows("CREATE TEMP TABLE touched (head INTEGER, relation INTEGER, tail INTEGER)")
-    ledger.rows("CREATE TEMP TABLE affected (id INTEGER PRIMARY KEY)")
+    ledger.rows("CREATE TEMP TABLE affected (id INTEGER PRIMARY KEY, renamed INTEGER NOT NULL)")
     tables = "SELECT node_head, relation, node_tail FROM supports", "SELECT head, relation, tail FROM overruled"
     parts = [f"{table} WHERE {at(when)}" for table in tables for when in ("born", "died")]
     ledger.rows(f"INSERT INTO touched {' UNION '.join(parts)}")
     sources = [
-        *(f"SELECT {column} FROM touched" for column in ("head", "relation", "tail")),
         *(f"SELECT term FROM names WHERE {at(when)}" for when in ("born", "died")),
         *(f"SELECT raw FROM redirects WHERE {at(when)}" for when in ("born", "died")),
         *(f"SELECT canonical FROM redirects WHERE {at(when)}" for when in ("born", "died")),
@@ -98,7 +98,9 @@ def _mark_touched(ledger: Ledger) -> None:
         f"WHERE ({at('names.born')} OR {at('names.died')}) AND +redirects.died >= :generation",
     ]
     for source in sources:
-        ledger.rows(f"INSERT OR IGNORE INTO affected {source}")
+        ledger.rows(f"INSERT OR IGNORE INTO affected SELECT *, TRUE FROM ({source})")
+    for column in ("head", "relation", "tail"):
+        ledger.rows(f"INSERT OR IGNORE INTO affected SELECT {column}, FALSE FROM touched")
 
 
 _HELD = """
@@ -165,7 +167,7 @@ def _lives(column: str) -> str:
 
 
 _TERMS = f"""
-    SELECT affected.id, term, {_lives("node_head")}, {_lives("node_tail")}, {_lives("relation")}
+    SELECT affected.id, term, renamed, {_lives("node_head")}, {_lives("node_tail")}, {_lives("relation")}
     FROM affected JOIN terms USING (id)
 """
 _NAMES = """
@@ -180,9 +182,11 @@ def _names(ledger: Ledger, store: GraphStore, changes: Changes) -> None:
     stated: dict[int, list[tuple[bool, str]]] = {}
     for key, name, preferred in cast(Iterable[tuple[int, str, int]], ledger.rows(_NAMES)):
         stated.setdefault(key, []).append((bool(preferred), name))
-    rows = cast(Iterable[tuple[int, str, int, int, int, int, int, int]], ledger.rows(_TERMS))
-    for key, term, head_was, head_is, tail_was, tail_is, relation_was, relation_is in rows:
+    rows = cast(Iterable[tuple[int, str, int, int, int, int, int, int, int]], ledger.rows(_TERMS))
+    for key, term, renamed, head_was, head_is, tail_was, tail_is, relation_was, relation_is in rows:
         was_node, is_node = bool(head_was or tail_was), bool(head_is or tail_is)
+        if not renamed and (was_node, relation_was) == (is_node, relation_is):
+            continue
         before = list(store.scan(term, graph=NAMES)) if was_node or relation_was else []
         after = name_quads(term, stated.get(key, ()), is_node=is_node) if is_node or relation_is else []
         changes.old.quads += set(before) - set(after)

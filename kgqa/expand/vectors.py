@@ -39,8 +39,8 @@ class VectorDelta:
 
 def delta_of_changes(old: Side, new: Side) -> VectorDelta:
     """The vectors that follow a change of the graph; what is on both sides stays."""
-    before, after = _items(old), _items(new)
     facts = _fact_ids(new.fact_items)
+    before, after = _items(old, _fact_ids(old.fact_items)), _items(new, facts)
     return VectorDelta(
         add={kind: {key: item for key, item in after[kind].items() if key not in before[kind]} for kind in after},
         facts={key: fact for key, fact in facts.items() if key not in before["fact"]},
@@ -50,11 +50,12 @@ def delta_of_changes(old: Side, new: Side) -> VectorDelta:
 
 def delta_of_state(state: Side, held: Mapping[str, Iterable[int]]) -> VectorDelta:
     """What is missing from the vectors `held` (ids by kind), and what is in them and should not be."""
-    wanted = _items(state)
+    facts = _fact_ids(state.fact_items)
+    wanted = _items(state, facts)
     have = {kind: set(held.get(kind, ())) for kind in wanted}
     return VectorDelta(
         add={kind: {key: item for key, item in wanted[kind].items() if key not in have[kind]} for kind in wanted},
-        facts={key: fact for key, fact in _fact_ids(state.fact_items).items() if key not in have["fact"]},
+        facts={key: fact for key, fact in facts.items() if key not in have["fact"]},
         remove={kind: have[kind] - wanted[kind].keys() for kind in wanted},
     )
 
@@ -77,8 +78,7 @@ def _fact_ids(facts: Iterable[FactItem]) -> dict[int, FactItem]:
     return {vector_id("fact", fact_term(fact), *(text for _, text in fact)): fact for fact in facts}
 
 
-def _items(side: Side) -> dict[str, dict[int, Item]]:
-    facts = _fact_ids(side.fact_items)
+def _items(side: Side, facts: Mapping[int, FactItem]) -> dict[str, dict[int, Item]]:
     passages = [(passage_iri(doc, start, stop), text) for doc, start, stop, text in side.passages]
     return {
         "entity": {_id("entity", item): item for item in side.nodes.items()},
