@@ -15,7 +15,7 @@ LARGE = ("supports", "passages", "overruled", "terms")
 """Documents are walked by the plan, which compares them all, and relations are few."""
 TEMPORARY = {
     "touched": "head INTEGER, relation INTEGER, tail INTEGER",
-    "affected": "id INTEGER PRIMARY KEY",
+    "affected": "id INTEGER PRIMARY KEY, renamed INTEGER NOT NULL",
     "slots": "head INTEGER, relation INTEGER",
     "moving": "id INTEGER PRIMARY KEY",
 }
