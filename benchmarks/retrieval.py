@@ -30,9 +30,9 @@ from kgqa.types import Question
 
 CUTS = (2, 5)
 FUSIONS = {
-    "BM25": ("words",), "MiniLM": ("vectors",), "walk": ("walk",), "walk, alpha 0.5": ("short walk",),
+    "BM25": ("words",), "MiniLM": ("vectors",), "walk": ("walk",), "walk, alpha 0.15": ("long walk",),
     "BM25 + MiniLM": ("words", "vectors"), "all three": ("words", "vectors", "walk"),
-    "all three, alpha 0.5": ("words", "vectors", "short walk"),
+    "all three, alpha 0.15": ("words", "vectors", "long walk"),
 }  # fmt: skip
 Gold = list[tuple[str, set[str]]]
 """Questions with the titles and texts of their supporting passages, as ids of documents."""
@@ -86,8 +86,8 @@ def rows(kb: Path, gold: Gold) -> Iterator[tuple[str, list[float]]]:
         start = time.process_time()
         found = retriever.searches(questions)
         print(f"{1000 * (time.process_time() - start) / len(gold):.0f} ms a question for all searches, one core")
-        short = retriever.surroundings.walk(questions, alpha=0.5)
-        found["short walk"] = [retriever.surroundings.passages(ranks, 100) for ranks in short]
+        long = retriever.surroundings.walk(questions, alpha=0.15)
+        found["long walk"] = [retriever.surroundings.passages(ranks, 100) for ranks in long]
         for name, searches in FUSIONS.items():
             ranked = [fuse(lists) for lists in zip(*(found[search] for search in searches), strict=True)]
             ids = [[p.doc_id for p in fetch(base.ledger, [key for key, _ in pairs[: max(CUTS)]])] for pairs in ranked]

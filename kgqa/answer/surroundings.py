@@ -3,8 +3,7 @@
 The graph holds every entity that a passage mentions or a fact is about, and every passage that mentions one. Facts link
 entities to each other, mentions link them to passages: so a passage that shares no word with the question is found by
 what another one says of its topic. The ranking is that of HippoRAG (Gutierrez et al. 2024): personalised PageRank from
-the topics, each of which counts the less the more passages mention it; but the walk is a longer one (alpha 0.15, there
-0.5), since what two passages have in common is two steps from either.
+the topics, each of which counts the less the more passages mention it, with their damping (alpha).
 """
 
 from collections.abc import Iterable, Sequence
@@ -67,7 +66,7 @@ class Surroundings:
         names = {(name, term) for name, term in chain(self._kb.aliases(), stated) if term in self._entity}
         return EntityLinker.from_aliases(names, relation_texts=self._table.relation_texts)
 
-    def walk(self, questions: Sequence[Question], *, alpha: float = 0.15) -> list[Ranks]:
+    def walk(self, questions: Sequence[Question], *, alpha: float = 0.5) -> list[Ranks]:
         """For each question where a walk from its topics stops, at each node with probability `alpha`; nowhere when
         none of them is known."""
         return [self._from_topics(question, alpha) for question in self._linker.link(questions)]
