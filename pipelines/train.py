@@ -19,6 +19,7 @@ from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import default_embedder_kind
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
 from kgqa.reason.examples import Vocabulary, example
+from kgqa.reason.made import made_questions
 from kgqa.reason.predict import Predictor
 from kgqa.reason.training import TrainingOptions, fit
 from kgqa.types import Question
@@ -46,7 +47,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     with KnowledgeBase.open(cfg.kb, server=server_of(cfg)) as kb:
         tell_of_vectors(kb)
         linker = linker_of(cfg, kb)
-        train, dev = _questions(cfg, linker)
+        train, dev = _questions(cfg, kb, linker)
         dev = random.Random(cfg.seed).sample(dev, min(len(dev), num_dev))
         vocabulary = Vocabulary(kb.triples())
         examples = ([example(question, vocabulary) for question in questions] for questions in (train, dev))
@@ -73,7 +74,7 @@ def default_encoder() -> str:
     return "minilm" if default_embedder_kind() == "minilm" else "transformer"
 
 
-def _questions(cfg: DictConfig, linker: EntityLinker) -> tuple[list[Question], list[Question]]:
+def _questions(cfg: DictConfig, kb: KnowledgeBase, linker: EntityLinker) -> tuple[list[Question], list[Question]]:
     """Training and dev questions with linked topics; dev is held out of train where no file is given."""
 
     def read(files: str | list[str] | None) -> list[Question]:
@@ -82,6 +83,8 @@ def _questions(cfg: DictConfig, linker: EntityLinker) -> tuple[list[Question], l
         return linker.link(found)
 
     train, dev = read(cfg.qa.train), read(cfg.qa.dev)
+    if count := cfg.qa.get("made"):
+        train += made_questions(kb.triples(), count, max_hops=cfg.reasoner.max_hops, seed=cfg.seed)
     if not dev:
         random.Random(cfg.seed).shuffle(train)
         num_dev = round(len(train) * cfg.qa.dev_fraction)

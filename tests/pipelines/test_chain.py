@@ -78,3 +78,17 @@ def test_documents_to_answers_and_one_document_more():
     for path in Path("runs/default").iterdir():
         assert json.loads((path / "manifest.json").read_text())["status"] == "done"
         assert {"config.yaml", "log.txt", "metrics.jsonl"} <= {file.name for file in path.iterdir()}
+
+
+@pytest.mark.usefixtures("_folder")
+def test_without_any_question_a_graph_asks_its_own():
+    Path("facts.txt").write_text("".join(
+        f"{name}|born in|{place}\n{name}|taught by|{teacher}\n" for name, (place, teacher) in PEOPLE.items()
+    ))  # fmt: skip
+    assert extract.main(["corpus=facts", "corpus.path=facts.txt", "kb=kb"]) == 0
+    assert train.main(["kb=kb", "qa=self", "qa.made=80", "embedder=hashing", *SMALL]) == 0
+    metrics = json.loads((newest("train") / "metrics.jsonl").read_text().splitlines()[-1])
+    assert metrics["num_train"] + metrics["num_dev"] == 80
+    best = newest("train") / "checkpoints" / "best"
+    assert answer.main([f"checkpoint={best}", "kb=kb", "questions=questions.jsonl", "out=out.jsonl"]) == 0
+    assert len(Path("out.jsonl").read_text().splitlines()) == 2 * len(PEOPLE)
