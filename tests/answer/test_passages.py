@@ -156,6 +156,25 @@ def test_compaction_keeps_the_words_of_what_lives_alone(tmp_path):
         assert [p.text for p in fetch(base.ledger, by_words(base.ledger, "red", 5))] == ["red bee"]
 
 
+def found_in(kb: Path, text: str) -> list[str]:
+    with KnowledgeBase.open(kb) as base:
+        return sorted(passage.text for passage in fetch(base.ledger, by_words(base.ledger, text, 5)))
+
+
+def test_words_that_a_killed_compaction_left_out_come_back_with_the_next_change(tmp_path, monkeypatch):
+    kb, corpus = tmp_path / "kb", tmp_path / "corpus"
+    build(kb, corpus, {"a.md": "red dog\n", "b.md": "sun\n"})
+    build(kb, corpus, {"b.md": "red sun\n"})
+    monkeypatch.setattr("kgqa.expand.compact.index_words", lambda connection: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        compact(kb, options=IndexOptions(), keep=1)
+    assert found_in(kb, "red") == []
+    build(kb, corpus, {"b.md": "red sun\n", "c.md": "red bee\n"})
+    assert found_in(kb, "red") == ["red bee", "red sun"]
+    with closing(sqlite3.connect(kb / "ledger.sqlite")) as connection:
+        connection.execute("INSERT INTO passage_words (passage_words, rank) VALUES ('integrity-check', 1)")
+
+
 def test_vectors_of_passages_that_are_gone_stand_for_nothing():
     items = [(passage_iri("a", 0, 29), text) for text in ('red AND "dogs" NEAR(sun) fox*', "what it was before")]
     assert living(LEDGER, [*items, (passage_iri("gone", 0, 3), "red")]) == [1 << 32]
