@@ -107,7 +107,12 @@ def reader_of(cfg: DictConfig, kb: KnowledgeBase) -> Embedder | None:
 
 def linker_of(cfg: DictConfig, kb: KnowledgeBase) -> EntityLinker:
     """The linker for the names of a knowledge base, with its vectors where it has any."""
-    return open_linker(kb, embedder=reader_of(cfg, kb), device=cfg.device)
+    return open_linker(kb, embedder=reader_of(cfg, kb), device=cfg.memory.device, options=options_of(cfg))
+
+
+def retriever_of(cfg: DictConfig, kb: KnowledgeBase, embedder: Embedder | None) -> Retriever:
+    """What finds passages and facts near a question, by words and, with the embedder of its vectors, by these."""
+    return Retriever(kb, embedder=embedder, device=cfg.memory.device, options=options_of(cfg))
 
 
 def engine_of(cfg: DictConfig) -> Engine:
@@ -129,8 +134,8 @@ def answerer_of(cfg: DictConfig, kb: KnowledgeBase) -> Answerer:
         batch_size=cfg.answer.batch_size,
         max_paths=cfg.answer.max_paths,
         encoder=None if cfg.encoder.kind == "auto" else cfg.encoder.kind,
-        linker=open_linker(kb, embedder=embedder, device=cfg.device),
-        retriever=Retriever(kb, embedder=embedder, device=cfg.device),
+        linker=open_linker(kb, embedder=embedder, device=cfg.memory.device, options=options_of(cfg)),
+        retriever=retriever_of(cfg, kb, embedder),
         fallback_passages=cfg.answer.fallback_passages,
         target_precision=cfg.answer.target_precision,
         ambiguous_from=cfg.answer.ambiguous_from,

@@ -12,11 +12,10 @@ from omegaconf import DictConfig
 from kgqa.answer.lines import Skips
 from kgqa.answer.questions import read_questions
 from kgqa.answer.records import retrieved_record
-from kgqa.answer.retrieval import Retriever
 from kgqa.artifacts import write_lines
 from kgqa.knowledge_base import KnowledgeBase
 
-from .parts import reader_of, server_of
+from .parts import reader_of, retriever_of, server_of
 from .stage import stage
 
 
@@ -33,7 +32,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     out, skips = Path(cfg.out) if cfg.out else run_folder / "retrieved.jsonl", Skips(run_folder / "skipped.jsonl")
     questions = read_questions(Path(cfg.questions), format=cfg.qa.format, strict=cfg.strict, skips=skips)
     with KnowledgeBase.open(cfg.kb, generation=cfg.generation, server=server_of(cfg)) as kb:
-        retriever = Retriever(kb, embedder=reader_of(cfg, kb), device=cfg.device)
+        retriever = retriever_of(cfg, kb, reader_of(cfg, kb))
         found = retriever.retrieve(
             questions,
             num_passages=cfg.retrieve.passages,

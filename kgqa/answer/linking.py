@@ -39,6 +39,7 @@ from kgqa.answer.spans import (
 from kgqa.errors import StoreError
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
+from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import LongTermMemory
 from kgqa.types import Candidate, Question, Topic
 
@@ -218,15 +219,22 @@ class EntityLinker:
         return filled
 
 
-def open_linker(kb: KnowledgeBase, *, embedder: Embedder | None = None, device: str = "auto") -> EntityLinker:
-    """The linker for the names of a knowledge base; where it was indexed its vectors serve too, on `device`.
+def open_linker(
+    kb: KnowledgeBase,
+    *,
+    embedder: Embedder | None = None,
+    device: str = "auto",
+    options: IndexOptions = IndexOptions(),  # noqa: B008 a frozen value
+) -> EntityLinker:
+    """The linker for the names of a knowledge base; where it was indexed its vectors serve too, searched on `device`
+    as `options` say.
 
     `embedder`: the one that made the vectors; None loads it by its identity. Raises StoreError for another one.
     """
     made_by = kb.embedder_name
     return EntityLinker.from_aliases(
         kb.aliases(),
-        memory=kb.memory("entity", device=device) if made_by else None,
+        memory=kb.memory("entity", device=device, options=options) if made_by else None,
         embedder=embedder or load_embedder(made_by, device=device) if made_by else None,
         relation_texts=kb.triples().relation_texts,
     )

@@ -23,6 +23,7 @@ from kgqa.graph.terms import from_token
 from kgqa.ids import ASSERTED
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder
+from kgqa.memory.index import IndexOptions
 from kgqa.memory.segment import Item
 from kgqa.types import Question, RankedFact, RankedPassage, Step
 
@@ -53,8 +54,16 @@ class Retrieves(Protocol):
 class Retriever:
     """Finds what a knowledge base, which has to stay open, says around a question."""
 
-    def __init__(self, kb: KnowledgeBase, *, embedder: Embedder | None = None, device: str = "auto") -> None:
-        """`embedder`: the one that made the vectors; None does without vectors. Raises StoreError for another one."""
+    def __init__(
+        self,
+        kb: KnowledgeBase,
+        *,
+        embedder: Embedder | None = None,
+        device: str = "auto",
+        options: IndexOptions = IndexOptions(),  # noqa: B008 a frozen value
+    ) -> None:
+        """`embedder`: the one that made the vectors, searched on `device` as `options` say; None does without vectors.
+        Raises StoreError for another one."""
         if embedder is not None and kb.embedder_name not in (None, embedder.name):
             raise StoreError(
                 f"{kb.path} was indexed with embedder {kb.embedder_name!r}, given is {embedder.name!r}; "
@@ -62,7 +71,7 @@ class Retriever:
             )
         self.kb = kb
         self.embedder = embedder if kb.embedder_name else None
-        self.memory = cache(partial(kb.memory, device=device))
+        self.memory = cache(partial(kb.memory, device=device, options=options))
 
     @cached_property
     def surroundings(self) -> Surroundings:

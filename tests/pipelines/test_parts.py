@@ -8,6 +8,8 @@ import torch
 from kgqa.config import compose_config
 from kgqa.errors import ConfigError
 from kgqa.knowledge_base import KnowledgeBase
+from kgqa.memory import segment
+from kgqa.types import Question, Topic
 from pipelines import answer, expand, extract, index, parts
 
 FACTS = ("corpus=facts", "corpus.path=facts.txt", "kb=kb")
@@ -97,6 +99,17 @@ def test_a_knowledge_base_that_a_model_of_ones_own_indexed_is_read_with_that_mod
         assert linker._embedder.name == kb.embedder_name
         with pytest.raises(ConfigError, match=r"set embedder=hf embedder\.model="):
             parts.linker_of(compose_config([]), kb)
+
+
+def test_answering_searches_the_vectors_as_the_group_memory_says(monkeypatch):
+    assert extract.main(FACTS) == 0
+    assert index.main(["kb=kb", "embedder=hashing", "memory=ivf", "memory.min_rows=1"]) == 0
+    searched, real = [], segment.finder
+    monkeypatch.setattr(segment, "finder", lambda v, i, o: (searched.append((o.kind, o.probes)), real(v, i, o))[1])
+    with KnowledgeBase.open("kb") as kb:
+        linker = parts.linker_of(compose_config(["memory=ivf", "memory.probes=7", "memory.device=cpu"]), kb)
+        linker.link([Question("1", "Who taught [Xyzzy]?", (Topic("Xyzzy", (12, 17)),))])
+    assert searched == [("ivf", 7)]
 
 
 def test_answering_with_another_embedder_is_refused_with_the_remedy(capsys):
