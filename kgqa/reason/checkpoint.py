@@ -14,7 +14,8 @@ from kgqa.ids import digest
 from kgqa.reason.reasoner import Reasoner
 from kgqa.reason.tokens import HashedTokens, PretrainedTokens, TokenEncoder
 
-FORMAT = 1
+FORMAT = 2
+"""2: the transformer encoder hashes n-grams as kgqa.memory.ngrams does, so that weights of 1 mean nothing to it."""
 WEIGHTS, SETTINGS = "reasoner.safetensors", "reasoner.json"
 
 
@@ -98,6 +99,8 @@ def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerS
             f"{folder} was trained with encoder {settings.encoder.kind!r}, not {encoder!r}; "
             f"use encoder={settings.encoder.kind} or train again"
         )
+    if document["format"] < FORMAT and settings.encoder.kind == "transformer":
+        raise ModelError(f"{folder} is of format {document['format']}, whose words were hashed otherwise; train again")
     reasoner = settings.build()
     _load_weights(reasoner, folder / WEIGHTS)
     return reasoner.eval(), settings

@@ -2,41 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from kgqa.memory.layers import EncoderLayer
 from kgqa.reason.tokens import TokenStates
-
-
-class EncoderLayer(nn.Module):
-    """A pre-norm Transformer encoder layer (Vaswani et al. 2017; normalisation first as in Xiong et al. 2020)."""
-
-    def __init__(self, width: int, *, num_heads: int, dropout: float) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.dropout = dropout
-        self.attention_norm = nn.LayerNorm(width)
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, 2 * width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(2 * width, width),
-        )
-
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """`[n, L, W], [n, L] -> [n, L, W]`."""
-        n, length, width = states.shape
-        projected = self.query_key_value(self.attention_norm(states))
-        query, key, value = projected.view(n, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        # softmax(Q K^T / sqrt(d_k)) V
-        attended = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask[:, None, None, :], dropout_p=self.dropout if self.training else 0.0
-        )
-        states = states + self.out(attended.transpose(1, 2).reshape(n, length, width))
-        updated: Tensor = states + self.feed_forward(states)
-        return updated
 
 
 class QuestionEncoder(nn.Module):

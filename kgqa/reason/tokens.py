@@ -5,7 +5,6 @@ equal wordings are encoded once.
 """
 
 import re
-import zlib
 from collections.abc import Sequence
 from itertools import cycle, islice
 from typing import Any, NamedTuple, Protocol
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgqa.errors import ModelError
+from kgqa.memory.layers import SubwordBag
 
 PLACEHOLDER = "[MASK]"
 """Stands for a topic; a single token of every BERT-like vocabulary."""
@@ -153,43 +153,28 @@ _WORD = re.compile(r"\[MASK\]|\w+|[^\w\s]")
 
 
 class HashedTokens(nn.Module):
-    """Words as the mean of their hashed character n-grams: trained, no vocabulary, nothing to download.
-
-    The n-grams are those of Bojanowski et al. 2017 ("Enriching word vectors with subword information"): the word itself
-    and its pieces of 3 to 5 characters between `<` and `>`.
-    """
+    """Words as the mean of their hashed character n-grams: trained, no vocabulary, nothing to download."""
 
     def __init__(self, *, width: int = 128, num_buckets: int = 8192, max_tokens: int = 256) -> None:
         super().__init__()
         self.name = f"transformer-{width}x{num_buckets}"
         self.width = width
-        self.num_buckets = num_buckets
         self.max_tokens = max_tokens
-        self.bag = nn.EmbeddingBag(num_buckets, width, mode="mean")
-        self._known: dict[str, list[int]] = {}
+        self.bag = SubwordBag(num_buckets, width)
 
     def pieces(self, text: str) -> list[str]:
         """See `TokenEncoder`."""
         return _words(text)[: self.max_tokens] or [""]
 
-    def _buckets(self, word: str) -> list[int]:
-        if word not in self._known:
-            marked = f"<{word}>"
-            grams = {marked} | {marked[i : i + n] for n in (3, 4, 5) for i in range(len(marked) - n + 1)}
-            self._known[word] = sorted(zlib.crc32(gram.encode("utf-8", "replace")) % self.num_buckets for gram in grams)
-        return self._known[word]
-
     def forward(self, texts: Sequence[str]) -> TokenStates:
         device = self.bag.weight.device
-        words = [self.pieces(text) for text in texts]
-        flat = [self._buckets(word) for row in words for word in row]
-        offsets = torch.tensor([0] + [len(buckets) for buckets in flat[:-1]], device=device).cumsum(0)
-        vectors = self.bag(torch.tensor([b for buckets in flat for b in buckets], device=device), offsets)
+        rows = [self.pieces(text) for text in texts]
+        vectors = self.bag([word for row in rows for word in row])
         ranks = []
-        for row in words:
+        for row in rows:
             is_topic = torch.tensor([word == PLACEHOLDER for word in row], device=device)
             ranks.append(is_topic.cumsum(0) * is_topic)
-        return _pad(vectors.split([len(row) for row in words]), ranks)
+        return _pad(vectors.split([len(row) for row in rows]), ranks)
 
 
 def _words(text: str) -> list[str]:

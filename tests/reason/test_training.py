@@ -172,3 +172,11 @@ def test_a_damaged_checkpoint_is_named(damage: str, tmp_path: Path) -> None:
         settings.unlink()
     with pytest.raises(ModelError, match=r"train|update"):
         checkpoint.load(tmp_path)
+
+
+def test_weights_for_words_that_were_hashed_otherwise_are_refused(tmp_path: Path) -> None:
+    checkpoint.save(SETTINGS.build(), SETTINGS, tmp_path, about={})
+    settings = tmp_path / checkpoint.SETTINGS
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"format": 1}))
+    with pytest.raises(ModelError, match=r"is of format 1, whose words were hashed otherwise; train again"):
+        checkpoint.load(tmp_path)
