@@ -34,13 +34,13 @@ class EncoderSettings:
         """The token encoder; ModelError where its package is not installed."""
         if self.kind == "transformer":
             return HashedTokens(width=self.width, num_buckets=self.num_buckets)
-        from kgqa.memory import embedder
+        from kgqa.memory import pretrained
 
         if self.kind == "minilm":
-            tokenizer, model = embedder.load_minilm()
+            tokenizer, model = pretrained.load_minilm()
             return PretrainedTokens(tokenizer, model, name="minilm", tuned_layers=self.tuned_layers)
         if self.kind == "hf" and self.model:
-            tokenizer, model = embedder.load_hf(self.model)
+            tokenizer, model = pretrained.load_hf(self.model)
             return PretrainedTokens(tokenizer, model, name=f"hf:{self.model}", tuned_layers=self.tuned_layers)
         raise ModelError(f"no token encoder {self.kind!r} (model {self.model!r}); use encoder=minilm|transformer|hf")
 
