@@ -23,6 +23,7 @@ EXIT_CODES = {
 STAGES = {
     "extract": "documents or known facts into a knowledge base",
     "index": "vectors of its entities, relations, facts and passages, for search",
+    "train_embedder": "an encoder of one's own for search, from the knowledge base's names, facts and questions",
     "train": "a reasoner, from questions and their answers alone",
     "answer": "a file of questions, with evidence",
     "retrieve": "the passages and facts nearest to questions, fused from words, vectors and graph; no reasoner needed",

@@ -1,7 +1,7 @@
 """From the configuration to the parts that the stages are given."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
@@ -14,6 +14,7 @@ from kgqa.answer.answerer import Answerer
 from kgqa.answer.batch import Answered, answer_lines
 from kgqa.answer.linking import EntityLinker, open_linker
 from kgqa.answer.partial import Batch
+from kgqa.answer.questions import read_questions
 from kgqa.answer.retrieval import Retriever
 from kgqa.artifacts import code_version, sha256_file
 from kgqa.conflicts import Policy
@@ -37,6 +38,7 @@ from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
 from kgqa.reason import checkpoint
 from kgqa.runs import installed
+from kgqa.types import Question
 
 _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 
@@ -160,6 +162,12 @@ def answers_depend_on(cfg: DictConfig, kb: KnowledgeBase) -> dict[str, str]:
         "code": code_version(),
         "packages": digest(*map(repr, sorted(installed().items()))),
     }
+
+
+def questions_of(cfg: DictConfig, files: str | Sequence[str] | None) -> list[Question]:
+    """The questions of one file or several of the group `qa`."""
+    paths = [] if files is None else [files] if isinstance(files, str) else files
+    return [q for path in paths for q in read_questions(Path(path), format=cfg.qa.format, strict=cfg.strict)]
 
 
 def options_of(cfg: DictConfig) -> IndexOptions:

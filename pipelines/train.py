@@ -14,7 +14,6 @@ from pytorch_lightning.utilities import rank_zero_only
 from kgqa.answer.answerer import Answerer
 from kgqa.answer.calibration import calibrate
 from kgqa.answer.linking import EntityLinker, tell_of_vectors
-from kgqa.answer.questions import read_questions
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import default_embedder_kind
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
@@ -24,7 +23,7 @@ from kgqa.reason.predict import Predictor
 from kgqa.reason.training import TrainingOptions, fit
 from kgqa.types import Question
 
-from .parts import linker_of, server_of
+from .parts import linker_of, questions_of, server_of
 from .stage import stage
 
 
@@ -78,9 +77,7 @@ def _questions(cfg: DictConfig, kb: KnowledgeBase, linker: EntityLinker) -> tupl
     """Training and dev questions with linked topics; dev is held out of train where no file is given."""
 
     def read(files: str | list[str] | None) -> list[Question]:
-        paths = [] if files is None else [files] if isinstance(files, str) else files
-        found = [q for path in paths for q in read_questions(Path(path), format=cfg.qa.format, strict=cfg.strict)]
-        return linker.link(found)
+        return linker.link(questions_of(cfg, files))
 
     train, dev = read(cfg.qa.train), read(cfg.qa.dev)
     if count := cfg.qa.get("made"):

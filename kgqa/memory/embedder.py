@@ -1,4 +1,4 @@
-"""Text to unit vectors: hashing that needs nothing, MiniLM, any Hugging Face model.
+"""Text to unit vectors: hashing that needs nothing, our own trained encoder, MiniLM, any Hugging Face model.
 
 An embedder's `name` is its identity. It is stored beside the vectors it made, and vectors of two identities are never
 compared.
@@ -16,6 +16,7 @@ from kgqa.errors import ConfigError, ModelError
 from kgqa.memory.cache import CachedEmbedder
 from kgqa.memory.hashing import HashingEmbedder
 from kgqa.memory.pretrained import HFEmbedder, MiniLMEmbedder
+from kgqa.memory.text_encoder import TransformerEmbedder
 
 Vectors = NDArray[np.float32]
 
@@ -54,34 +55,43 @@ def load_embedder(
     cache: str | Path | None = None,
     allow_download: bool = False,
 ) -> Embedder:
-    """The embedder of a kind (auto, hashing, minilm, hf), or the one whose identity `kind` is, to search what it made.
+    """The embedder of a kind (auto, hashing, transformer, minilm, hf), or the one whose identity `kind` is, to search
+    what it made.
 
-    `width` is for hashing, what follows for the others: see `HFEmbedder`. `cache`: a folder of vectors that were made
-    before (`CachedEmbedder`); hashing is faster than that and does without. Raises ConfigError for an unknown kind and
-    for an identity whose model is not given; ModelError where the model is not there or differs.
+    `width` is for hashing, what follows for the others: see `TransformerEmbedder` and `HFEmbedder`. `cache`: a folder
+    of vectors that were made before (`CachedEmbedder`); hashing is faster than that and does without. Raises
+    ConfigError for an unknown kind and for an identity whose model is not given; ModelError where the model is not
+    there or differs.
     """
     family, *identity = (default_embedder_kind() if kind == "auto" else kind).split("-")
-    if model and family != "hf":
-        raise ConfigError(f"embedder.model={model} is not for embedder {kind!r}; set embedder=hf")
+    if model and family not in ("transformer", "hf"):
+        raise ConfigError(
+            f"embedder.model={model} is not for embedder {kind!r}; set embedder=transformer or embedder=hf"
+        )
     numbers = [int(part) for part in identity[-2:] if part.isdecimal()]
-    found: HashingEmbedder | HFEmbedder
+    found: HashingEmbedder | TransformerEmbedder | HFEmbedder
     if family == "hashing":
         found = HashingEmbedder(numbers[-1] if numbers else width)
     elif family == "minilm":
         tokens = numbers[0] if len(numbers) == 2 else max_tokens
         found = MiniLMEmbedder(max_tokens=tokens, batch_size=batch_size, device=device, dtype=dtype)
+    elif family == "transformer" and model:
+        found = TransformerEmbedder(Path(model), batch_size=batch_size, device=device, dtype=dtype)
     elif family == "hf" and model:
         found = HFEmbedder(
             model, pooling=pooling, prefix=prefix, max_tokens=max_tokens, batch_size=batch_size, device=device,
             dtype=dtype, allow_download=allow_download,
         )  # fmt: skip
-    elif family == "hf" and identity:
+    elif family in ("hf", "transformer") and identity:
+        more = " (and its pooling, prefix and max_tokens)" if family == "hf" else ""
         raise ConfigError(
-            f"the vectors were made by {kind!r}, and no model is given; set embedder=hf embedder.model=FOLDER (and its "
-            "pooling, prefix and max_tokens), or index anew with another: kgqa index embedder=minilm or hashing"
+            f"the vectors were made by {kind!r}, and no model is given; set embedder={family} embedder.model=FOLDER"
+            f"{more}, or index anew with another: kgqa index embedder=minilm or hashing"
         )
     else:
-        raise ConfigError(f"embedder is {kind!r} with model {model!r}; choose auto, hashing, minilm, or hf and a model")
+        raise ConfigError(
+            f"embedder is {kind!r} with model {model!r}; choose auto, hashing, minilm, or transformer or hf and a model"
+        )
     if identity and found.name != kind:
         raise ModelError(
             f"vectors by embedder {kind!r} are asked for, here it is {found.name!r}; run pipelines/index.py"

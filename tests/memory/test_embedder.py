@@ -15,7 +15,9 @@ def test_kinds_and_identities():
         load_embedder("hashing-v9-64")
     with pytest.raises(ConfigError, match=r"made by 'hf-bert-0123-768'.*set embedder=hf embedder.model="):
         load_embedder("hf-bert-0123-768")
-    for bad in ("word2vec", "hf", ""):
+    with pytest.raises(ConfigError, match=r"made by 'transformer-0123-64'.*set embedder=transformer embedder.model="):
+        load_embedder("transformer-0123-64")
+    for bad in ("word2vec", "hf", "transformer", ""):
         with pytest.raises(ConfigError, match="choose auto, hashing"):
             load_embedder(bad)
     with pytest.raises(ConfigError, match="at least 8"):

@@ -25,6 +25,7 @@ STAGES = {
     "extract": ("kgqa.expand.writer:write_generation", *CORPUS),
     "index": ("kgqa.expand.vectors:apply_delta", "embedder=hashing", "embedder.width=32"),
     "expand": ("kgqa.expand.vectors:apply_delta", *CORPUS),
+    "train_embedder": ("kgqa.memory.contrastive:_names_loss", "out=own", "training.steps=2"),
     "train": (
         "kgqa.reason.training:ReasonerTraining.training_step",
         "qa=files",
