@@ -1,30 +1,23 @@
-"""Nearest-neighbour search over one block of unit vectors: exact, by inverted lists (IVF), or by a graph (HNSW).
+"""Nearest-neighbour search over one block of unit vectors: how it is asked for, exact search, and what is dead.
 
-This is the only module that touches faiss. Everything speaks of *rows*, the positions of vectors in their block;
-scores are inner products, which for unit vectors are cosines. Dead rows are never taken out of an index (HNSW and GPU
-indexes cannot do that): a search fetches a few rows more than asked for and drops the dead ones, and the rare query
-that comes up short is answered exactly with a selector. Excluding by selector for the whole batch would keep faiss off
-its matrix products and is six times slower (docs/decisions/0002-long-term-memory.md).
+Everything speaks of *rows*, the positions of vectors in their block; scores are inner products, which for unit vectors
+are cosines. Dead rows are never taken out of an index (HNSW and GPU indexes cannot do that): a search fetches a few
+rows more than asked for and drops the dead ones; the rare query that comes up short is answered exactly, by a selector.
+Excluding by selector for the whole batch would keep faiss off its matrix products and is six times slower
+(docs/decisions/0002-long-term-memory.md). Indexes are in kgqa.memory.approximate, GPUs in kgqa.memory.gpu.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from math import sqrt
-from pathlib import Path
-from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from kgqa.errors import ConfigError, StoreError
+from kgqa.errors import ConfigError
 
 # Batches of any size go through matrix products: the default of 20 leaves small ones on a loop that is 6 times slower.
 faiss.cvar.distance_compute_blas_threshold = 1
-
-log = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -35,44 +28,66 @@ BLOCK = 16_384
 """Rows that are read, written and added at a time: 25 MB at width 384."""
 _SPARE = 32
 """Rows fetched beyond k when some are dead. Dead rows come in clusters (one document's facts), hence more than one."""
-_GPU_MAX_K = 2048
+KINDS = ("flat", "ivf", "hnsw", "pq")
+_LEAST_FOR_CODES = 16
+"""Rows that product quantisation cannot do without: one for each code of 4 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """Which index a new segment gets, and how it is searched.
+    """Which index a new segment gets, and how it is searched; reasons stand in conf/memory.
 
     Exact by default: batches are matrix products, which IVF beats only where it misses neighbours (docs/benchmarks.md).
     """
 
     kind: str = "flat"
-    """flat (exact, no index file), ivf or hnsw."""
+    """flat (exact, no index file), ivf, hnsw or pq."""
     min_rows: int = 200_000
     """Segments smaller than this are searched exactly: a matrix product beats an index there and needs no training."""
     list_factor: float = 4.0
-    """IVF: number of lists = list_factor * sqrt(rows)."""
+    """IVF, PQ: number of lists = list_factor * sqrt(rows); PQ: 0 for no lists, every code is read."""
     train_rows: int = 48
-    """IVF: training vectors for each list."""
+    """IVF, PQ: training vectors for each list."""
     probes: int = 128
-    """IVF: lists visited by a query."""
+    """IVF, PQ: lists visited by a query."""
+    code_dims: int = 2
+    """PQ: numbers of a vector that share a code of 4 bits."""
+    refine: int = 10
+    """PQ, and GPUs with float16: rows fetched for each that is asked for, then ranked by their exact vectors."""
     links: int = 32
     """HNSW: neighbours of a node."""
     ef_construction: int = 200
     """HNSW: candidates kept while building."""
     ef_search: int = 64
     """HNSW: candidates kept while searching."""
+    min_recall: float = 0.95
+    """IVF, PQ: recall@10 on the probe set below which compaction trains anew what it would else use again."""
+    probe_rows: int = 256
+    """Size of the probe set: stored vectors, drawn by the seed, that are searched for."""
+    gpu_float16: bool = False
+    """Whether GPUs hold half precision."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("flat", "ivf", "hnsw"):
-            raise ConfigError(f"memory.kind is {self.kind!r}; choose flat, ivf or hnsw")
-        for name in ("min_rows", "list_factor", "train_rows", "probes", "links", "ef_construction", "ef_search"):
+        if self.kind not in KINDS:
+            raise ConfigError(f"memory.kind is {self.kind!r}; choose {', '.join(KINDS)}")
+        if not 0 <= self.min_recall <= 1:
+            raise ConfigError(f"memory.min_recall is {self.min_recall}; it is a share, from 0 to 1")
+        if self.list_factor < 0 or (self.list_factor == 0 and self.kind == "ivf"):
+            raise ConfigError(f"memory.list_factor is {self.list_factor}; it must be greater than 0 (pq: 0, no lists)")
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"memory.{name} is {getattr(self, name)}; it must be greater than 0")
 
     def kind_for(self, num_rows: int) -> str:
         """The kind of index a segment of `num_rows` gets."""
-        return self.kind if num_rows >= self.min_rows else "flat"
+        too_few = num_rows < self.min_rows or (self.kind == "pq" and num_rows < _LEAST_FOR_CODES)
+        return "flat" if too_few else self.kind
+
+
+_AT_LEAST_ONE = (
+    "min_rows", "train_rows", "probes", "code_dims", "refine", "links", "ef_construction", "ef_search", "probe_rows",
+)  # fmt: skip
 
 
 def flat_search(
@@ -119,142 +134,21 @@ def alive_search(
     return np.pad(scores, pad, constant_values=-np.inf), np.pad(rows, pad, constant_values=-1)
 
 
-def build_index(vectors: Vectors, options: IndexOptions, centroids: Vectors | None = None) -> Any | None:
-    """The index of a segment, or None where exact search serves; rows are numbered in the order of `vectors` [N, W].
+def reranked(find: Find, vectors: Vectors, refine: int) -> Find:
+    """The best of `refine` times as many rows as asked for, ranked by their exact scores; `vectors` [N, W] may be
+    memory-mapped: only what was fetched is read, and nothing is copied."""
 
-    `centroids` [C, W] of an older segment are used instead of training when their number is within a factor of two
-    of what this size asks for.
-    """
-    kind = options.kind_for(len(vectors))
-    if kind == "flat":
-        return None
-    index = _new_hnsw(vectors, options) if kind == "hnsw" else _new_ivf(vectors, options, centroids)
-    for start in range(0, len(vectors), BLOCK):
-        index.add(np.ascontiguousarray(vectors[start : start + BLOCK]))
-    return index
+    def exact(queries: Vectors, m: int) -> tuple[Vectors, Rows]:
+        _, rows = find(queries, min(m * refine, len(vectors)))
+        rows = np.ascontiguousarray(rows)
+        scores = np.empty(rows.shape, np.float32)
+        pointer = faiss.swig_ptr
+        faiss.fvec_inner_products_by_idx(
+            pointer(scores), pointer(queries), pointer(vectors), pointer(rows),
+            vectors.shape[1], len(queries), rows.shape[1],
+        )  # fmt: skip
+        scores[rows < 0] = -np.inf
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :m]
+        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
-
-def _new_hnsw(vectors: Vectors, options: IndexOptions) -> Any:
-    index = faiss.IndexHNSWFlat(vectors.shape[1], options.links, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction = options.ef_construction
-    return index
-
-
-def _new_ivf(vectors: Vectors, options: IndexOptions, centroids: Vectors | None) -> Any:
-    width = vectors.shape[1]
-    num_lists = max(1, min(int(options.list_factor * sqrt(len(vectors))), len(vectors)))
-    quantizer = faiss.IndexFlatIP(width)
-    if centroids is not None and num_lists / 2 <= len(centroids) <= num_lists * 2:
-        num_lists = len(centroids)
-        quantizer.add(centroids)
-    index = faiss.IndexIVFFlat(quantizer, width, num_lists, faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed = options.seed
-    if quantizer.ntotal == 0:
-        num_sample = min(len(vectors), num_lists * options.train_rows)
-        sample = np.sort(np.random.default_rng(options.seed).choice(len(vectors), num_sample, replace=False))
-        index.cp.min_points_per_centroid = 1  # small stores may train on few rows; faiss would warn for each
-        index.train(np.ascontiguousarray(vectors[sample]))
-    index.is_trained = True
-    return index
-
-
-def centroids_of(index: Any | None) -> Vectors | None:
-    """The coarse centroids [C, W] of an IVF index; None for the others."""
-    if not isinstance(index, faiss.IndexIVF):
-        return None
-    quantizer = faiss.downcast_index(index.quantizer)
-    found: Vectors = quantizer.reconstruct_n(0, quantizer.ntotal)
-    return found
-
-
-def save_index(index: Any, path: Path) -> None:
-    faiss.write_index(index, str(path))
-
-
-def load_index(path: Path, *, num_rows: int, width: int) -> Any:
-    """The index at `path`, its inverted lists memory-mapped. Raises StoreError when it does not fit the segment."""
-    try:
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
-    except RuntimeError as error:
-        raise StoreError(f"{path} cannot be read as a FAISS index ({error}); run pipelines/index.py again") from error
-    if (index.ntotal, index.d) != (num_rows, width):
-        raise StoreError(
-            f"{path} indexes {index.ntotal} vectors of width {index.d}, its segment holds {num_rows} of width {width}"
-            "; run pipelines/index.py again"
-        )
-    return index
-
-
-def finder(vectors: Vectors, index: Any | None, options: IndexOptions) -> Find:
-    """How this block is searched on the CPU; `options.kind=flat` searches exactly although an index is there."""
-    if index is None or options.kind == "flat":
-        return lambda queries, m: flat_search(vectors, queries, m)
-    if isinstance(index, faiss.IndexHNSW):
-        return lambda queries, m: index.search(
-            queries, m, params=faiss.SearchParametersHNSW(efSearch=max(options.ef_search, 2 * m))
-        )
-    parameters = faiss.SearchParametersIVF(nprobe=min(options.probes, index.nlist))
-    return lambda queries, m: index.search(queries, m, params=parameters)
-
-
-def choose_gpu(device: str) -> int | None:
-    """The GPU's number for `device` (auto, cpu, cuda, cuda:N), None for the CPU; one warning if it is not there."""
-    name, _, number = device.partition(":")
-    if name not in ("auto", "cpu", "cuda") or (number and (name != "cuda" or not number.isdecimal())):
-        raise ConfigError(f"memory.device is {device!r}; choose auto, cpu, cuda or cuda:N")
-    num_gpus = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
-    wanted = int(number or 0)
-    if name == "cpu" or (name == "auto" and num_gpus == 0):
-        return None
-    if wanted < num_gpus:
-        return wanted
-    _warn_no_gpu(device, num_gpus)
-    return None
-
-
-@cache
-def _warn_no_gpu(device: str, num_gpus: int) -> None:
-    """Says it once, not for each of the memories that a process opens."""
-    log.warning(
-        "memory.device=%s but FAISS sees %d GPUs: the long-term memory is searched by the CPU", device, num_gpus
-    )
-
-
-def gpu_finder(vectors: Vectors, index: Any | None, options: IndexOptions, gpu: int) -> Find:
-    """How this block is searched on a GPU: copied there once (HNSW has no GPU form and is searched exactly there).
-
-    When the GPU refuses, out of memory most often, now or later, this block goes on on the CPU with one warning.
-    """
-    on_cpu = finder(vectors, index, options)
-    try:
-        on_gpu = _copy_to_gpu(vectors, index if isinstance(index, faiss.IndexIVF) else None, options, gpu)
-    except RuntimeError as error:
-        log.warning("cuda:%d cannot hold %d vectors (%s); they are searched on the CPU", gpu, len(vectors), error)
-        return on_cpu
-
-    def find(queries: Vectors, m: int) -> tuple[Vectors, Rows]:
-        nonlocal on_gpu
-        if on_gpu is not None and m <= _GPU_MAX_K:
-            try:
-                scores, rows = on_gpu.search(queries, m)
-                return scores, rows
-            except RuntimeError as error:
-                log.warning("cuda:%d failed at a search (%s); these vectors are searched on the CPU now", gpu, error)
-                on_gpu = None
-        return on_cpu(queries, m)
-
-    return find
-
-
-def _copy_to_gpu(vectors: Vectors, index: Any | None, options: IndexOptions, gpu: int) -> Any:
-    resources = faiss.StandardGpuResources()
-    if index is None or options.kind == "flat":
-        config = faiss.GpuIndexFlatConfig()
-        config.device = gpu
-        flat = faiss.GpuIndexFlatIP(resources, vectors.shape[1], config)
-        for start in range(0, len(vectors), BLOCK):
-            flat.add(np.ascontiguousarray(vectors[start : start + BLOCK]))
-        return flat
-    copied = faiss.index_cpu_to_gpu(resources, gpu, index)
-    copied.nprobe = min(options.probes, index.nlist)
-    return copied
+    return exact

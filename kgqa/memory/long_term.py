@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +26,8 @@ from kgqa.errors import InputError, StoreError
 from kgqa.memory.checks import NewRows, as_ids, distinct_ids, some, unit_rows
 from kgqa.memory.dead import NO_DEATHS, read_deaths, write_deaths
 from kgqa.memory.files import REMEDY, check_hash
-from kgqa.memory.index import Find, IndexOptions, Rows, Vectors, centroids_of, choose_gpu
+from kgqa.memory.gpu import choose_gpus
+from kgqa.memory.index import Find, IndexOptions, Rows, Vectors
 from kgqa.memory.refs import FileRef, MemoryRefs, generation_number
 from kgqa.memory.segment import Item, Owners, Segment, Source, gather_items, gather_vectors, write_segment
 
@@ -42,7 +44,7 @@ class LongTermMemory:
         self.directory = directory
         self.refs = refs
         self._options = options
-        self._gpu = choose_gpu(device)
+        self._gpus = choose_gpus(device)
         self.segments = tuple(
             Segment(directory, ref, width=refs.width, embedder=refs.embedder) for ref in refs.segments
         )
@@ -55,8 +57,8 @@ class LongTermMemory:
     ) -> "LongTermMemory":
         """Opens what `refs` names, with cheap checks (sizes, shapes, manifests); `verify` makes the full ones.
 
-        device: auto, cpu, cuda or cuda:N; the files are the same. options: how to search; each segment keeps the index
-        it was written with. Raises StoreError for files that are missing, cut short or of another embedder.
+        device: auto, cpu, cuda (all GPUs) or cuda:N; the files are the same. options: how to search; each segment keeps
+        the index it was written with. Raises StoreError for files that are missing, cut short or of another embedder.
         """
         return cls(directory, refs, device=device, options=options)
 
@@ -85,7 +87,7 @@ class LongTermMemory:
     @cached_property
     def _finders(self) -> tuple[Find, ...]:
         """Ready at the first search: indexes are loaded and the GPU is filled only where somebody searches."""
-        return tuple(segment.prepare(self._options, self._gpu) for segment in self.segments)
+        return tuple(segment.prepare(self._options, self._gpus) for segment in self.segments)
 
     def search(self, vectors: ArrayLike, k: int) -> tuple[Vectors, Rows]:
         """The k nearest of each query by cosine: vectors [B, W] -> scores [B, k] best first, ids [B, k].
@@ -193,20 +195,21 @@ def apply_delta(
         for count, ref in zip(memory.live_counts(), refs.segments, strict=True)
     ]
     absorbed = _choose_absorbed(stored, alive, len(new.ids))
-    return _write(memory, generation, new, deaths, absorbed, options, keep_centroids=True)
+    return _write(memory, generation, new, deaths, absorbed, options, min_recall=0.0)
 
 
 def compact(directory: Path, refs: MemoryRefs, *, generation: str, options: IndexOptions = _DEFAULT) -> MemoryRefs:
-    """Rewrites everything alive as one segment, its index trained anew: the one step that costs O(N).
+    """Rewrites everything alive as one segment, with the index that `options` ask for: the one step that costs O(N).
 
-    Returns `refs` as they are when there is nothing to gain.
+    What the largest old index has learned is used again, unless recall on the probe set is below options.min_recall
+    with it. Returns `refs` as they are when there is nothing to gain.
     """
     memory = LongTermMemory.open(directory, refs, device="cpu", options=options)
-    if len(refs.segments) <= 1 and not refs.dead:
+    if len(refs.segments) <= 1 and not refs.dead and all(segment.serves(options) for segment in memory.segments):
         return refs
     everything = set(range(len(memory.segments)))
     nothing = NewRows(_NO_IDS, None, (), refs.width)
-    return _write(memory, generation, nothing, NO_DEATHS, everything, options, keep_centroids=False)
+    return _write(memory, generation, nothing, NO_DEATHS, everything, options, min_recall=options.min_recall)
 
 
 def remove_unreferenced(directory: Path, keep: Iterable[MemoryRefs]) -> int:
@@ -261,7 +264,7 @@ def _write(
     absorbed: set[int],
     options: IndexOptions,
     *,
-    keep_centroids: bool,
+    min_recall: float,
 ) -> MemoryRefs:
     """One new segment of the new rows and the absorbed segments' living ones, and the dead ids of the others."""
     refs, number = memory.refs, generation_number(generation)
@@ -287,14 +290,15 @@ def _write(
             width=refs.width,
             embedder=refs.embedder,
             options=options,
-            centroids=_largest_centroids(merged) if keep_centroids else None,
+            like=_largest_index(merged),
+            min_recall=min_recall,
         )
         segments = (*kept, written)
     dead = write_deaths(memory.directory, number, deaths, refs.dead, standing=[ref.number for ref in kept])
     return MemoryRefs(refs.width, refs.embedder, segments, dead)
 
 
-def _largest_centroids(segments: Sequence[Segment]) -> Vectors | None:
-    """The trained lists of the largest absorbed segment that has an index, to be used again."""
+def _largest_index(segments: Sequence[Segment]) -> Any | None:
+    """The index of the largest absorbed segment that has one; what it has learned can be used again."""
     indexed = [segment for segment in segments if segment.index is not None]
-    return centroids_of(max(indexed, key=lambda segment: segment.count).index) if indexed else None
+    return max(indexed, key=lambda segment: segment.count).index if indexed else None

@@ -11,6 +11,7 @@ It is written under a temporary name, flushed to disk and renamed, so that a rea
 
 import hashlib
 import json
+import logging
 import mmap
 import os
 import shutil
@@ -24,21 +25,13 @@ from numpy.typing import NDArray
 
 from kgqa.artifacts import sha256_file, sync
 from kgqa.errors import StoreError
+from kgqa.memory.approximate import build_index, finder, kind_of, load_index, probe_recall, save_index
 from kgqa.memory.files import REMEDY, check_hash, check_size
-from kgqa.memory.index import (
-    BLOCK,
-    Find,
-    IndexOptions,
-    Rows,
-    Vectors,
-    alive_search,
-    build_index,
-    finder,
-    gpu_finder,
-    load_index,
-    save_index,
-)
+from kgqa.memory.gpu import gpu_finder
+from kgqa.memory.index import BLOCK, Find, IndexOptions, Rows, Vectors, alive_search
 from kgqa.memory.refs import FileRef
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 Item = tuple[str, str]
@@ -103,11 +96,17 @@ class Segment:
             return None
         return load_index(self.path / "index.faiss", num_rows=self.count, width=self.width)
 
-    def prepare(self, options: IndexOptions, gpu: int | None) -> Find:
-        """How to search this segment with these options, on the CPU or the GPU of that number."""
-        if gpu is None:
+    def prepare(self, options: IndexOptions, gpus: tuple[int, ...]) -> Find:
+        """How to search this segment with these options, on the GPUs of these numbers, or on the CPU."""
+        if not gpus:
             return finder(self.vectors, self.index, options)
-        return gpu_finder(self.vectors, self.index, options, gpu)
+        return gpu_finder(self.vectors, self.index, options, gpus)
+
+    def serves(self, options: IndexOptions) -> bool:
+        """Whether its index is the one that `options` ask for and finds what it should on the probe set."""
+        kind = kind_of(self.index)
+        recall = probe_recall(self.vectors, self.index, options) if kind in ("ivf", "pq") else 1.0
+        return kind == options.kind_for(self.count) and recall >= options.min_recall
 
     def search(self, find: Find, queries: Vectors, k: int, alive: NDArray[np.bool_] | None) -> tuple[Vectors, Rows]:
         """Scores and ids [B, k] of the best living rows, padded with -inf and -1; `find` comes from `prepare`."""
@@ -159,10 +158,12 @@ def write_segment(
     width: int,
     embedder: str,
     options: IndexOptions,
-    centroids: Vectors | None = None,
+    like: Any | None = None,
+    min_recall: float = 0.0,
 ) -> FileRef:
     """Writes one segment of N >= 1 vectors: `ids[i]` is row `rows[i]` of `sources[owners[i]]`; a leftover is replaced.
 
+    like: an older index, whose training is used again unless recall on the probe set is below `min_recall` with it.
     Holds one block of rows in memory besides what the index takes.
     """
     final, temporary = directory / name, directory / f".{name}.tmp"
@@ -180,7 +181,7 @@ def write_segment(
             vectors.write(gather_vectors(sources, owners[block], rows[block], width).data)
             lines = map(_item_line, gather_items(sources, owners[block], rows[block]))
             items.write("".join(lines).encode("utf-8", "surrogatepass"))
-    _write_index(temporary, options, centroids)
+    _write_index(temporary, options, like, min_recall)
     ref = _write_manifest(temporary, name, width, embedder, len(ids))
     os.rename(temporary, final)
     sync(directory)
@@ -212,8 +213,21 @@ def gather_items(sources: Sequence[Source], owners: Owners, rows: Rows) -> list[
     return items
 
 
-def _write_index(path: Path, options: IndexOptions, centroids: Vectors | None) -> None:
-    index = build_index(np.load(path / "vectors.npy", mmap_mode="r"), options, centroids)
+def _write_index(path: Path, options: IndexOptions, like: Any | None, min_recall: float) -> None:
+    vectors = np.asarray(np.load(path / "vectors.npy", mmap_mode="r"))
+    index = build_index(vectors, options, like)
+    if index is not None and like is not None and min_recall > 0:
+        recall = probe_recall(vectors, index, options)
+        if recall < min_recall:
+            index = build_index(vectors, options)
+            anew = probe_recall(vectors, index, options)
+            log.info("recall %.3f with the old training, %.3f with a new one: %s", recall, anew, path.parent)
+            if anew < min_recall:
+                log.warning(
+                    "%s: recall@10 %.3f on the probe set although newly trained, below memory.min_recall=%s; raise "
+                    "memory.probes (ivf) or memory.refine (pq), or lower the bound",
+                    path.parent, anew, min_recall,
+                )  # fmt: skip
     if index is not None:
         save_index(index, path / "index.faiss")
 

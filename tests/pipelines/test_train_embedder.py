@@ -10,7 +10,7 @@ from kgqa.config import compose_config
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import load_embedder
 from kgqa.memory.text_encoder import TransformerEmbedder
-from pipelines import expand, extract, index, parts, train_embedder
+from pipelines import compact, expand, extract, index, parts, train_embedder
 
 FACTS = ("corpus=facts", "corpus.path=facts.txt")
 SMALL = (
@@ -91,3 +91,11 @@ def test_a_second_index_of_the_same_texts_calls_the_encoder_not_once(monkeypatch
         for kind in ("entity", "relation", "fact"):
             one, two = kb.memory(kind, device="cpu"), other.memory(kind, device="cpu")
             np.testing.assert_array_equal(one.get(one.ids()), two.get(two.ids()))
+
+
+def test_product_codes_and_their_bound_are_reached_from_the_command_line():
+    assert index.main(["kb=kb", "embedder=hashing", "memory=pq", "memory.min_rows=1"]) == 0
+    options = parts.options_of(compose_config(["memory=pq", "memory.min_recall=0.5", "memory.gpu_float16=true"]))
+    assert (options.kind, options.min_recall, options.gpu_float16, options.list_factor) == ("pq", 0.5, True, 0)
+    assert compact.main(["kb=kb", "memory=pq", "memory.min_recall=0.5"]) == 0
+    assert embedder_name() == "hashing-v1-256"
