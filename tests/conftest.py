@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, settings
 
+import kgqa.memory  # noqa: F401  where there is a GPU it brings torch in, before a test brings faiss
 from tests.servers import Front, Oxigraph
 
 settings.register_profile("a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
