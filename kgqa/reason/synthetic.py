@@ -27,12 +27,25 @@ INVERSE = (
     "those {relation} {inner}",
     "what {relation} {inner}",
 )
+# The same where a relation is called by a verb with "by" ("directed by"), or a noun with a word before ("has genre").
+BY_FORWARD = ("who {verb} {inner}", "the one who {verb} {inner}", "by whom {inner} was {verb}")
+BY_INVERSE = (
+    "what {inner} {verb}",
+    "those that {inner} {verb}",
+    "those {verb} by {inner}",
+    "what was {verb} by {inner}",
+)
+NOUN_FORWARD = ("the {noun} of {inner}", "what {noun} {inner} has", "the {noun} {inner} is in")
+NOUN_INVERSE = ("those with the {noun} {inner}", "what has {inner} as {noun}", "those whose {noun} is {inner}")
 QUESTION = ("{phrase}?", "which is {phrase}?", "name {phrase}", "{phrase}")
 BOTH = ("{first} and {second}", "{first} and also {second}", "{first} and at the same time {second}")
 EXCEPT_TOPIC = "{phrase} other than itself"
 
 MAX_ANSWERS = 30
 """A longer list is not what people ask for, and says little about the path."""
+
+_LINKS = frozenset({"has", "have", "had", "in", "of", "with", "is", "was"})
+"""Words that only tie a noun to what it is of."""
 
 _INTERSECTIONS = 0.2
 """Share of questions with two topics."""
@@ -107,9 +120,20 @@ def phrase(draw: random.Random, graph: Graph, path: Sequence[int]) -> str:
     """A noun phrase for where `path` leads, around a placeholder for where it begins."""
     words = PLACEHOLDER
     for relation in path:
-        shape = draw.choice(FORWARD if relation < graph.num_relations else INVERSE)
-        words = shape.format(inner=words, relation=graph.relation_texts[relation % graph.num_relations])
+        text, forward = graph.relation_texts[relation % graph.num_relations], relation < graph.num_relations
+        words = draw.choice(shapes(text, forward=forward)).replace("{inner}", words)
     return words
+
+
+def shapes(text: str, *, forward: bool) -> list[str]:
+    """The phrases that a relation's text gives, with {inner} for what the phrase grows around."""
+    first, _, rest = text.partition(" ")
+    found = [shape.replace("{relation}", text) for shape in (FORWARD if forward else INVERSE)]
+    if text.endswith(" by"):
+        found += [shape.replace("{verb}", text[:-3]) for shape in (BY_FORWARD if forward else BY_INVERSE)]
+    elif rest and first in _LINKS:
+        found += [shape.replace("{noun}", rest) for shape in (NOUN_FORWARD if forward else NOUN_INVERSE)]
+    return found
 
 
 class PathQuestions:

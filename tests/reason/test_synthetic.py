@@ -3,7 +3,7 @@
 import numpy as np
 
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.synthetic import Graph, PathQuestions
+from kgqa.reason.synthetic import Graph, PathQuestions, shapes
 from kgqa.reason.tokens import PLACEHOLDER
 
 
@@ -36,7 +36,7 @@ def test_one_hop_questions_name_the_relation_that_gives_their_answers(toy: Tripl
     for one in PathQuestions(Graph(toy), max_hops=1, seed=1).draw(100):
         if len(one.topics) == 1 and "other than" not in one.text:
             ((entity, _),) = one.topics[0]
-            named = [r for r, text in enumerate(toy.relation_texts) if text in one.text]
+            named = [r for r, text in enumerate(toy.relation_texts) if text.removesuffix(" by") in one.text]
             forward = {t for h, r, t in facts if h == entity and r in named}
             inverse = {h for h, r, t in facts if t == entity and r in named}
             assert set(one.answers) in (forward, inverse)
@@ -51,3 +51,13 @@ def test_a_graph_without_facts_gives_no_question() -> None:
     none = np.array([], dtype=np.int64)
     empty = TripleTable(none, none, none, ["a"], ["a"], [], [])
     assert list(PathQuestions(Graph(empty), max_hops=3, seed=0).draw(5)) == []
+
+
+def test_verbs_and_nouns_are_phrased_as_such() -> None:
+    assert "who directed {inner}" in shapes("directed by", forward=True)
+    assert "those that {inner} directed" in shapes("directed by", forward=False)
+    assert "what genre {inner} has" in shapes("has genre", forward=True)
+    assert "those whose genre is {inner}" in shapes("has genre", forward=False)
+    assert all(
+        "{inner}" in shape and "knows" in shape for way in (True, False) for shape in shapes("knows", forward=way)
+    )
