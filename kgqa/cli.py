@@ -27,6 +27,7 @@ STAGES = {
     "train": "a reasoner, from questions and their answers alone",
     "answer": "a file of questions, with evidence",
     "retrieve": "the passages and facts nearest to questions, fused from words, vectors and graph; no reasoner needed",
+    "chat": "a conversation in the terminal, or with lines from a pipe",
     "report": "an answer run as a page: scores, calibration, every question with its evidence; two runs compared",
     "export": "a knowledge base, or a generation of it, as N-Quads, JSON-LD, Turtle or GraphML",
     "expand": "what is new, changed or gone, in one commit (extract and index of the difference)",

@@ -106,6 +106,8 @@ class Topic:
     span: Span
     """Characters of the question's text."""
     candidates: tuple[Candidate, ...] = ()
+    together: bool = False
+    """All candidates are meant, as by "they"; else one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,10 @@ class Question:
     answers: tuple[str, ...] | None = None
     kind: str = ""
     """A label that figures are broken down by ("2-hop", "two topics"); the answers never depend on it."""
+    session: str = ""
+    """The conversation that it is a turn of; empty: it stands for itself."""
+    turn: int | None = None
+    """Its place there, ascending; None: in the order of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,10 @@ class Answer:
     sparql: str = ""
     passages: tuple[RankedPassage, ...] = ()
     """Where an answer may be read, when the question was abstained from; they are no answer."""
+    understood: str = ""
+    """A turn of a conversation as a question that stands for itself; empty where it was asked so."""
+    operation: str = ""
+    """What was done with the ends of paths, `count path`; empty where they are the answer."""
     withheld: tuple[Candidate, ...] = ()
     """What would have been said, best first, had it not been abstained from."""
     seconds: float = 0.0

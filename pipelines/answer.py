@@ -58,6 +58,7 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
             batch_size=cfg.answer.batch_size,
             scores=run_folder / "scores.jsonl",
             depends_on=answers_depend_on(cfg, kb),
+            sessions=cfg.answer.session,
             total=count_questions(path, cfg.qa.format) if path.is_file() else None,
         )
         generation = kb.generation

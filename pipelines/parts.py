@@ -45,7 +45,7 @@ _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 MADE_WITH = ("extract", "embedder", "memory", "conflict")
 """The parts of the configuration that a generation depends on."""
 
-_NO_MATTER = ("engine", "name", "out", "report", "run", "compare", "retrieve", "inspect")
+_NO_MATTER = ("chat", "engine", "name", "out", "report", "run", "compare", "retrieve", "inspect")
 """Keys on which no answer depends."""
 
 
@@ -141,6 +141,7 @@ def answerer_of(cfg: DictConfig, kb: KnowledgeBase) -> Answerer:
         fallback_passages=cfg.answer.fallback_passages,
         target_precision=cfg.answer.target_precision,
         ambiguous_from=cfg.answer.ambiguous_from,
+        operations=cfg.answer.operations,
     )
 
 
@@ -149,7 +150,7 @@ def answering(config: dict[str, Any], generation: str) -> Iterator[Callable[[Bat
     """What a worker answers with, opened for itself; `config` as plain values, which can be sent to it."""
     cfg = OmegaConf.create(config)
     with KnowledgeBase.open(cfg.kb, generation=generation, server=server_of(cfg)) as kb:
-        yield partial(answer_lines, answerer_of(cfg, kb))
+        yield partial(answer_lines, answerer_of(cfg, kb), sessions=cfg.answer.session)
 
 
 def answers_depend_on(cfg: DictConfig, kb: KnowledgeBase) -> dict[str, str]:

@@ -30,6 +30,7 @@ TRIPLES = {(fact["head_text"], name_of(fact["relation"]), fact["tail_text"]) for
 QUESTIONS = {split: lines(f"questions/{split}.jsonl") for split in SPLITS}
 ALL = [question for split in SPLITS for question in QUESTIONS[split]]
 DIALOGUES = lines("dialogues.jsonl")
+OPERATIONS = {split: lines(f"questions/operations_{split}.jsonl") for split in ("dev", "test")}
 
 
 def walk(branch: str) -> tuple[str, set[str]]:
@@ -63,6 +64,40 @@ def test_every_gold_answer_follows_from_the_gold_facts():
     wrong = [where for where, path, answers in asked() if path and follow(path) != set(answers)]
     assert not wrong
     assert not [where for where, path, answers in asked() if not path and answers]
+
+
+def of(part) -> set[str]:
+    """The set of an operation, as build_operations.py describes it."""
+    if isinstance(part, str):
+        return follow(part)
+    name, *rest = part
+    if name == "names":
+        return set(rest)
+    if name in ("and", "or", "not"):
+        one, other = map(of, rest)
+        return {"and": one & other, "or": one | other, "not": one - other}[name]
+    years = [(int(t), h) for h, r, t in TRIPLES if r == rest[1] and h in of(rest[0])]
+    if name == "where":
+        passed = {"<": int.__lt__, "<=": int.__le__, ">": int.__gt__, ">=": int.__ge__}[rest[2]]
+        return {one for year, one in years if passed(year, rest[3])}
+    assert name in ("min", "max")
+    return {one for year, one in years if year == {"min": min, "max": max}[name](years)[0]}
+
+
+def test_every_gold_answer_of_an_operation_follows_from_the_gold_facts():
+    for question in OPERATIONS["dev"] + OPERATIONS["test"]:
+        name, *rest = question["operation"]
+        if name == "count":
+            expected = {str(len(of(rest[0])))}
+        elif name == "any":
+            expected = {"yes" if of(rest[0]) else "no"}
+        elif name == "less":
+            left, right = ({int(t) for h, r, t in TRIPLES if (h, r) == (one, rest[2])} for one in rest[:2])
+            expected = {"yes" if min(left) < min(right) else "no"}
+        else:
+            expected = of(question["operation"])
+        assert set(question["answers"]) == expected, question["question"]
+    assert min(Counter(question["kind"] for question in OPERATIONS["dev"]).values()) >= 5
 
 
 def test_facts_stand_in_their_sentences():

@@ -31,7 +31,7 @@ def readings(question: Question, branches: Sequence[Branch], *, share: float) ->
 
     Nothing where every topic has one such entity only.
     """
-    for branch in branches:
+    for branch in (branch for branch in branches if not branch.topic.together):
         likely = _likely(branch.topic, share)
         for candidate in likely if len(likely) > 1 else []:
             certain = replace(branch.topic, candidates=(replace(candidate, score=1.0),))

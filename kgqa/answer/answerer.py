@@ -1,6 +1,6 @@
 """Questions to answers with their proof: link, predict, put names, sentences and a query to what was found."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -8,14 +8,23 @@ from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
+from torch import Tensor
+
 from kgqa.answer.ambiguity import NEARLY_EQUAL, Reading, did_you_mean, readings
 from kgqa.answer.calibration import Calibration
+from kgqa.answer.compose import Composer, Found, path_of, why_not
+from kgqa.answer.evaluate import Evaluator
 from kgqa.answer.linking import open_linker, tell_of_vectors
+from kgqa.answer.names import key_of
+from kgqa.answer.operations import Plan, plans_of, sought
 from kgqa.answer.retrieval import Retriever, Retrieves
-from kgqa.graph.queries import PathBranch, path_query
+from kgqa.graph.algebra import formula, query
+from kgqa.graph.queries import path_query
+from kgqa.graph.subgraph import TripleTable
+from kgqa.graph.terms import boolean, text_of
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import load_embedder
-from kgqa.reason.paths import Branch, Edge
+from kgqa.reason.paths import Edge
 from kgqa.reason.predict import NO_ENTITY, NOT_KNOWN, Prediction, Predictor
 from kgqa.types import Answer, Candidate, Provenance, Question, Step
 
@@ -25,11 +34,29 @@ class Predicts(Protocol):
 
     def predict(self, questions: Sequence[Question]) -> list[Prediction]: ...
 
+    def embed(self, texts: list[str]) -> Tensor: ...
+
+    def over(self, table: TripleTable) -> "Predicts": ...
+
+
+class Base(Protocol):
+    """What an Answerer asks of a knowledge base, or of a user's view of one."""
+
+    def triples(self) -> TripleTable: ...
+
+    def aliases(self) -> Iterator[tuple[str, str]]: ...
+
+    def provenance(self, triples: Sequence[tuple[str, str, str]]) -> list[list[Provenance]]: ...
+
+    def query(self, sparql: str) -> list[tuple[str, ...]]: ...
+
 
 class Links(Protocol):
     """What an Answerer asks of an entity linker."""
 
     def link(self, questions: Sequence[Question]) -> list[Question]: ...
+
+    def over(self, aliases: Iterable[tuple[str, str]], relation_texts: Sequence[str]) -> "Links": ...
 
 
 class Answerer:
@@ -37,7 +64,7 @@ class Answerer:
 
     def __init__(
         self,
-        kb: KnowledgeBase,
+        kb: Base,
         predictor: Predicts,
         linker: Links,
         *,
@@ -47,11 +74,15 @@ class Answerer:
         calibration: Calibration = Calibration(),  # noqa: B008 a frozen value
         abstain_below: float = 0.0,
         ambiguous_from: float = NEARLY_EQUAL,
+        max_paths: int = 10,
+        operations: bool = True,
     ) -> None:
         """calibration: makes probabilities of confidence. abstain_below: the confidence, in [0, 1], up to which an
         answer is withheld. ambiguous_from: the share of the likeliest entity's probability from which another one may
         as well be meant; where they give different answers the question is given back. Above 1: never.
-        fallback_passages: how many passages of `retriever` come with a question that is abstained from.
+        fallback_passages: how many passages of `retriever` come with a question that is abstained from. max_paths: how
+        many answers of an operation (kgqa.answer.operations) come with their evidence. operations: False takes every
+        question for one about paths (an ablation).
         """
         self.kb = kb
         self.batch_size = batch_size
@@ -59,7 +90,10 @@ class Answerer:
         self.calibration, self.abstain_below, self.ambiguous_from = calibration, abstain_below, ambiguous_from
         self._predictor = predictor
         self._linker = linker
+        self.max_paths, self.operations = max_paths, operations
         self._table = kb.triples()
+        self._evaluator = Evaluator(self._table)
+        self._composer = Composer(self._evaluator, predictor.embed)
         self._text_of = dict(zip(self._table.entities, self._table.entity_texts, strict=True))
         self._text_of |= zip(self._table.relation_terms, self._table.relation_texts, strict=True)
         self._evidence: Callable[[tuple[str, str, str]], Provenance | None] = lru_cache(1 << 17)(self._best_support)
@@ -79,6 +113,7 @@ class Answerer:
         device: str = "auto",
         target_precision: float | None = None,
         ambiguous_from: float = NEARLY_EQUAL,
+        operations: bool = True,
     ) -> "Answerer":
         """The reasoner of a checkpoint over a knowledge base, with the linker for its names.
 
@@ -86,9 +121,9 @@ class Answerer:
         must have, None takes what it has; `linker`, `retriever`: None opens them with the
         embedder that made the vectors, its encoder and search on `device` (auto | cpu | cuda:N); `target_precision`:
         share of the answers given, in (0, 1], that shall be right, as far as the dev questions tell; None abstains
-        below the threshold that training chose; `fallback_passages`, `ambiguous_from`: see `Answerer`. Raises
-        ModelError where the checkpoint cannot be loaded, that precision was never reached, or that embedder is not
-        installed.
+        below the threshold that training chose; `fallback_passages`, `ambiguous_from`, `operations`: see `Answerer`.
+        Raises ModelError where the checkpoint cannot be loaded, that precision was never reached, or that embedder is
+        not installed.
         """
         predictor = Predictor.load(Path(checkpoint), kb, encoder=encoder, max_paths=max_paths)
         missing = linker is None or (retriever is None and fallback_passages > 0)
@@ -103,7 +138,18 @@ class Answerer:
         return cls(
             kb, predictor, linker, batch_size=batch_size, fallback_passages=fallback_passages,
             retriever=retriever or Retriever(kb, embedder=embedder, device=device),
-            calibration=calibration, abstain_below=threshold, ambiguous_from=ambiguous_from,
+            calibration=calibration, abstain_below=threshold, ambiguous_from=ambiguous_from, max_paths=max_paths,
+            operations=operations,
+        )  # fmt: skip
+
+    def over(self, view: Base) -> "Answerer":
+        """The same reasoner and settings over another graph, such as a user's view of this one."""
+        table = view.triples()
+        return Answerer(
+            view, self._predictor.over(table), self._linker.over(view.aliases(), table.relation_texts),
+            batch_size=self.batch_size, calibration=self.calibration, abstain_below=self.abstain_below,
+            ambiguous_from=self.ambiguous_from, max_paths=self.max_paths, operations=self.operations,
+            retriever=self._retriever, fallback_passages=self._fallback_passages,
         )  # fmt: skip
 
     @cached_property
@@ -117,6 +163,17 @@ class Answerer:
         """Every name that an entity goes by."""
         return self._names.get(term, set())
 
+    @cached_property
+    def _terms(self) -> dict[str, set[str]]:
+        terms: dict[str, set[str]] = {}
+        for name, term in self.kb.aliases():
+            terms.setdefault(key_of(name), set()).add(term)
+        return terms
+
+    def named(self, name: str) -> list[str]:
+        """The entities that go by a name, case, accents and "the" apart."""
+        return sorted(self._terms.get(key_of(name), ()))
+
     def text_of(self, term: str) -> str:
         """What a node or a relation of this graph is called."""
         return self._text_of.get(term, term)
@@ -127,15 +184,32 @@ class Answerer:
         while batch := list(islice(stream, self.batch_size)):
             start = perf_counter()
             linked = self._linker.link(batch)
-            predictions = self._predictor.predict(linked)
-            asked_back = self._ask_back(linked, predictions)
+            plans = [plans_of(question) if self.operations else [] for question in linked]
+            parts = list(dict.fromkeys(part for group in plans for plan in group for part in sought(plan)))
+            predictions = self._predictor.predict([*linked, *parts])
+            found_in = dict(zip(parts, predictions[len(linked) :], strict=True))
+            asked_back = self._ask_back(linked, predictions[: len(linked)])
             shared = (perf_counter() - start) / len(batch)
             answers = []
-            for number, (question, found) in enumerate(zip(linked, predictions, strict=True)):
+            for number, (question, found) in enumerate(zip(linked, predictions, strict=False)):
                 start = perf_counter()
-                answer = self._answer(question, found, asked_back.get(number, ""))
+                answer = self._operation(question, plans[number], found_in, found)
+                answer = answer or self._answer(question, found, asked_back.get(number, ""))
                 answers.append(replace(answer, seconds=shared + perf_counter() - start))
             yield from self._with_passages(answers)
+
+    @property
+    def known_terms(self) -> Mapping[str, int]:
+        """The nodes of the graph."""
+        return self._evaluator.index
+
+    def link(self, questions: Sequence[Question]) -> list[Question]:
+        """The questions with their topics and what these may stand for."""
+        return self._linker.link(questions)
+
+    def embed(self, texts: list[str]) -> Tensor:
+        """Texts as the reasoner sees them: unit rows `[n, D]`."""
+        return self._predictor.embed(texts)
 
     def ask(self, question: str) -> Answer:
         """The answer to one question."""
@@ -172,7 +246,7 @@ class Answerer:
             abstained=False,
             reason="",
             paths=tuple(tuple(self._step(edge) for edge in path) for path in found.paths),
-            sparql=path_query([self._condition(branch) for branch in found.branches]),
+            sparql=path_query(path_of(self._table, found.branches).branches),
         )
 
     def _with_passages(self, answers: Sequence[Answer]) -> Iterator[Answer]:
@@ -187,6 +261,42 @@ class Answerer:
         for answer in answers:
             took = answer.seconds + shared
             yield replace(answer, passages=next(found), seconds=took) if answer.abstained else answer
+
+    def _operation(self, question: Question, plans: Sequence[Plan], found: Found, plain: Prediction) -> Answer | None:
+        """The answer by an operation that the question asks for; None where it asks for none, or hardly."""
+        if not plans:
+            return None
+        needed = any(plan.needed for plan in plans)
+        done = self._composer.compose(plans, found, sure=self.abstain_below)
+        is_sure = done is not None and done.confidence > self.abstain_below
+        if not needed and (not is_sure or (plans[0].hint is None and self._is_sure(plain))):
+            return None
+        if done is None:
+            reason = why_not(plans, found) if question.topics else NO_ENTITY
+            return Answer(question, question.topics, (), abstained=True, reason=reason)
+        confidence = self.calibration([done.confidence * score for score in done.scores]).tolist()
+        candidates = tuple(
+            Candidate(self._said(term), term, probability)
+            for term, probability in zip(done.terms, confidence, strict=True)
+        )
+        if not is_sure:
+            return Answer(question, question.topics, (), abstained=True, reason=NOT_KNOWN, withheld=candidates)
+        shown = [self._evaluator.index[term] for term in done.terms[: self.max_paths] if term in self._evaluator.index]
+        paths = dict.fromkeys(map(tuple, self._evaluator.evidence(done.expression, shown)))
+        return Answer(
+            question,
+            question.topics,
+            candidates,
+            abstained=False,
+            reason="",
+            paths=tuple(tuple(map(self._step, path)) for path in paths if path),
+            sparql=query(done.expression),
+            operation=formula(done.expression, self.text_of),
+        )
+
+    def _said(self, term: str) -> str:
+        """What an answer is called; yes and no are said so."""
+        return {boolean(True): "yes", boolean(False): "no"}.get(term) or self._text_of.get(term) or text_of(term)
 
     def _candidates(self, found: Prediction) -> Iterator[Candidate]:
         """The answer set with probabilities: an answer of less weight than the best is as much less to be trusted."""
@@ -207,10 +317,3 @@ class Answerer:
         best = supports[0]
         # A given fact stands in no sentence; `extractor` says that these are our words.
         return best if best.sentence else replace(best, sentence=" ".join(map(self.text_of, triple)))
-
-    def _condition(self, branch: Branch) -> PathBranch:
-        """A branch of the program in the terms that its query is made of."""
-        relations = self._table.relation_terms
-        hops = [[(relations[choice.index], choice.inverse) for choice in hop] for hop in branch.relations]
-        topics = [candidate.iri for candidate in branch.topic.candidates if candidate.iri in self._text_of]
-        return PathBranch(topics, hops, branch.excluded)

@@ -4,9 +4,8 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -17,6 +16,7 @@ from kgqa.answer.metrics import Scores, right_answers, score
 from kgqa.answer.partial import Batch, partial_answers
 from kgqa.answer.records import answer_record, score_record
 from kgqa.answer.selective import selective_report
+from kgqa.answer.turns import answers_in_turn, batches
 from kgqa.engine.local import Engine, Make
 from kgqa.progress import progress
 from kgqa.types import Answer, Question
@@ -139,11 +139,11 @@ class Answered(NamedTuple):
     """and what was counted."""
 
 
-def answer_lines(answerer: "Answerer", questions: Sequence[Question]) -> Answered:
-    """The answers to one batch."""
+def answer_lines(answerer: "Answerer", questions: Sequence[Question], *, sessions: bool = True) -> Answered:
+    """The answers to one batch. `sessions`: questions that say so are turns of conversations."""
     summary = Summary()
     answers, scores = [], []
-    for answer in answerer.answer(questions):
+    for answer in answers_in_turn(answerer, questions) if sessions else answerer.answer(questions):
         one, right = score(answer, names_of=answerer.names_of), right_answers(answer, answerer.names_of)
         summary.count(answer, one, right=any(right[:1]))
         answers.append(_line(answer_record(answer, answerer.text_of)))
@@ -165,17 +165,20 @@ def answer_batch(
     batch_size: int = 256,
     depends_on: Mapping[str, str] | None = None,
     total: int | None = None,
+    sessions: bool = True,
 ) -> Summary:
     """Answer all `questions` into the file `out`, in order, in constant memory; score those with gold.
 
     make: opens an answerer and gives its `answer_lines`. The format follows the name of `out` (kgqa.answer.exports),
     which is there when all is done. scores: a file of JSON lines beside it, what is known of each answer's worth; the
     report is made from both. A run that was killed is gone on with when it is called again with the same questions and
-    the same `depends_on` (kgqa.answer.partial). total: about how many questions there are, for the progress bar. The
-    bytes of `out` do not depend on the engine.
+    the same `depends_on` (kgqa.answer.partial). total: about how many questions there are, for the progress bar.
+    sessions: conversations (`Question.session`) stay in one batch; False takes each question for itself. The bytes of
+    `out` do not depend on the engine.
     """
     check_out(out)
     summary, start = Summary(), time.perf_counter()
+    batched = batches(questions if sessions else (replace(one, session="") for one in questions), batch_size)
     with partial_answers(out, depends_on or {}) as partial, progress("answering", total) as advance:
 
         def taken_over(counts: Mapping[str, Any]) -> None:
@@ -183,7 +186,7 @@ def answer_batch(
             summary.num_taken_over += before.num_questions
             advance(before.num_questions)
 
-        for answered in engine.map(make, partial.remaining(_batches(questions, batch_size), taken_over)):
+        for answered in engine.map(make, partial.remaining(batched, taken_over)):
             partial.append(answered.answers, answered.scores, answered.summary.to_json())
             summary.add(answered.summary)
             advance(answered.summary.num_questions)
@@ -192,9 +195,3 @@ def answer_batch(
         export(partial.answers, out)
     summary.seconds = time.perf_counter() - start
     return summary
-
-
-def _batches(questions: Iterable[Question], size: int) -> Iterator[Batch]:
-    stream = iter(questions)
-    while batch := list(islice(stream, size)):
-        yield batch

@@ -20,7 +20,8 @@ from kgqa.artifacts import sync
 from kgqa.errors import InputError
 
 COLUMNS = (
-    "id", "question", "answers", "iris", "scores", "abstained", "reason", "topics", "explanation", "documents", "sparql"
+    "id", "question", "answers", "iris", "scores", "abstained", "reason", "topics", "explanation", "documents",
+    "sparql", "operation",
 )  # fmt: skip
 """Of the flat tables; several entries of a cell are parted by `|`."""
 
@@ -114,6 +115,7 @@ def _cells(record: dict[str, Any]) -> list[str]:
         record["explanations"][0] if record["explanations"] else "",
         _joined(documents),
         record["sparql"],
+        record["operation"],
     ]
 
 
@@ -143,5 +145,6 @@ def answer_schema(pa: Any) -> Any:
     return pa.schema({
         "id": text, "question": text, "topics": pa.list_(entity), "answers": pa.list_(entity),
         "abstained": pa.bool_(), "reason": text, "paths": pa.list_(pa.list_(step)), "sparql": text,
-        "explanations": pa.list_(text), "passages": pa.list_(passage),
+        "explanations": pa.list_(text), "passages": pa.list_(passage), "operation": text,
+        "understood": text,
     })  # fmt: skip

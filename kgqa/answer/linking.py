@@ -99,6 +99,13 @@ class EntityLinker:
             min_similarity=min_similarity,
         )
 
+    def over(self, aliases: Iterable[tuple[str, str]], relation_texts: Sequence[str]) -> "EntityLinker":
+        """The same vectors and settings with other names."""
+        return EntityLinker.from_aliases(
+            aliases, memory=self._memory, embedder=self._embedder, relation_texts=relation_texts,
+            min_similarity=self._min_similarity,
+        )  # fmt: skip
+
     def link(self, questions: Sequence[Question]) -> list[Question]:
         """The questions with their topics in the order of the text, each with its candidates, best first.
 

@@ -152,7 +152,19 @@ def question_of(record: Record, question_id: str) -> Question:
         topics=tuple(_topics(record, text)),
         answers=None if gold is None else tuple(map(_readable, gold)),
         kind="" if record.get("kind") is None else _text(record, "kind"),
+        session="" if record.get("session") is None else _readable(str(record["session"])),
+        turn=_turn(record.get("turn")),
     )
+
+
+def _turn(value: object) -> int | None:
+    """A place in a conversation: a whole number, in a table also as text."""
+    if value in (None, ""):
+        return None
+    try:
+        return int(str(value))
+    except ValueError:
+        raise BadLine(WRONG_TYPE, f"the field 'turn' is no whole number but {str(value)[:40]!r}") from None
 
 
 def _text(record: Record, field: str) -> str:

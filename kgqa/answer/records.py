@@ -25,6 +25,8 @@ def answer_record(answer: Answer, text_of: TextOf = name_of) -> dict[str, Any]:
         "sparql": answer.sparql,
         "explanations": [explain(path, text_of) for path in answer.paths],
         "passages": [_passage(found) for found in answer.passages],
+        "operation": answer.operation,
+        "understood": answer.understood,
     }
 
 

@@ -1,8 +1,8 @@
 """Questions in tables: CSV, TSV and Parquet as records by column, row by row, in constant memory.
 
-The columns are the fields of JSON lines: `question`, and where they are there `id`, `topics`, `answers`, `kind`; others
-are passed over. In a cell of text several topics or answers are parted by `|` or written as a JSON list; an empty cell
-says that nothing is known, `[]` that there is no answer.
+The columns are the fields of JSON lines: `question`, and where they are there `id`, `topics`, `answers`, `kind`,
+`session`, `turn`; others are passed over. In a cell of text several topics or answers are parted by `|` or written as a
+JSON list; an empty cell says that nothing is known, `[]` that there is no answer.
 """
 
 import csv
@@ -14,7 +14,7 @@ from typing import Any
 from kgqa.answer.lines import MALFORMED, NOT_UTF8, TOO_LONG, BadLine, decode, read_lines
 from kgqa.errors import InputError
 
-COLUMNS = ("id", "question", "topics", "answers", "kind")
+COLUMNS = ("id", "question", "topics", "answers", "kind", "session", "turn")
 SEPARATOR = "|"
 """Parts the entries of a cell."""
 

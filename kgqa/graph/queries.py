@@ -1,4 +1,5 @@
-"""Every SPARQL text of kgqa, by name. Terms come in through `kgqa.graph.terms.token` and through nothing else.
+"""Every SPARQL text of kgqa, by name, but for operations over sets (kgqa.graph.algebra) and values (kgqa.graph.values).
+Terms come in through `kgqa.graph.terms.token` and through nothing else.
 
 All queries name their graph: reasoning is over `urn:kgqa:asserted`, where each fact stands once.
 """
@@ -41,19 +42,19 @@ def path_query(branches: Sequence[PathBranch]) -> str:
     takes away a set (MINUS), as the reasoner does: a path that runs through an excluded entity is not cut for that.
     """
     fresh = (f"v{number}" for number in count())
-    groups = "\n".join(_reached(branch, len(branch.hops), "answer", fresh) for branch in branches)
+    groups = "\n".join(reached(branch, len(branch.hops), "answer", fresh) for branch in branches)
     return f"SELECT DISTINCT ?answer WHERE {{ GRAPH <{ASSERTED}> {{\n{groups}\n}} }}"
 
 
-def _reached(branch: PathBranch, step: int, variable: str, fresh: Iterator[str]) -> str:
+def reached(branch: PathBranch, step: int, variable: str, fresh: Iterator[str]) -> str:
     """A group that binds `variable` to each entity of the set after hop `step`, once."""
     if step == 0:
         return f"{{ VALUES ?{variable} {{ {' '.join(map(token, branch.topics))} }} }}"
     before = next(fresh)
     walked = " UNION ".join(_walk(choice, before, variable) for choice in branch.hops[step - 1])
     out = branch.excluded[step - 1] if step <= len(branch.excluded) else ()
-    minus = " ".join(f"MINUS {{ {_reached(branch, earlier, variable, fresh)} }}" for earlier in out)
-    inner = _reached(branch, step - 1, before, fresh)
+    minus = " ".join(f"MINUS {{ {reached(branch, earlier, variable, fresh)} }}" for earlier in out)
+    inner = reached(branch, step - 1, before, fresh)
     return f"{{ SELECT DISTINCT ?{variable} WHERE {{ {inner} {walked} {minus} }} }}"
 
 

@@ -85,6 +85,11 @@ def integer(number: int) -> str:
     return f'"{number}"^^<{XSD}integer>'
 
 
+def boolean(value: bool) -> str:
+    """The literal of a yes or no."""
+    return f'"{str(value).lower()}"^^<{XSD}boolean>'
+
+
 def lexical_form(term: str) -> str:
     """The text of a literal, whatever its length; InputError for what is none."""
     node = to_node(term)

@@ -100,6 +100,10 @@ class Predictor:
         reasoner, settings = checkpoint.load(path, encoder=encoder)
         return cls(reasoner, settings, kb.triples(), batch_size=batch_size, max_paths=max_paths)
 
+    def over(self, table: TripleTable) -> "Predictor":
+        """The same reasoner bound to another graph."""
+        return Predictor(self.reasoner, self.settings, table, batch_size=self.batch_size, max_paths=self.max_paths)
+
     def predict(self, questions: Sequence[Question]) -> list[Prediction]:
         """One prediction a question, in order; the questions' topics are linked."""
         predictions: list[Prediction] = [Prediction(reason=NO_ENTITY)] * len(questions)
@@ -139,6 +143,11 @@ class Predictor:
                 sure[q],
                 _why_not(said, q),
             )
+
+    @torch.inference_mode()
+    def embed(self, texts: list[str]) -> torch.Tensor:
+        """What the reasoner sees of texts, of relations above all: unit rows `[n, D]`."""
+        return self.reasoner.relation_features(texts)
 
     @torch.inference_mode()
     def instruct(self, walks: Walks) -> Instructed:

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pyoxigraph as ox
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,6 +75,9 @@ class ToyPredictor:
     def __init__(self, table):
         self.table = table
         self.edges = set(zip(table.heads.tolist(), table.relations.tolist(), table.tails.tolist(), strict=True))
+
+    def embed(self, texts):
+        return torch.eye(len(texts), 8)
 
     def predict(self, questions):
         return [self._predict(question) for question in questions]

@@ -29,7 +29,7 @@ def answer(number: int = 0) -> Answer:
 def test_fields_and_their_order_are_stable():
     record = answer_record(answer())
     fields = ["id", "question", "topics", "answers", "abstained", "reason", "paths", "sparql", "explanations"]
-    fields.append("passages")
+    fields += ["passages", "operation", "understood"]
     assert list(record) == fields
     assert record["topics"] == [
         {"text": "Ada", "iri": ADA.iri, "score": 0.333333},

@@ -63,7 +63,9 @@ def shown(scored: Scored, record: Record, traces: "list[Trace]") -> Shown:
             paths.append(path)
     leads: dict[str, set[int]] = {}
     for path in paths:
-        leads.setdefault(walked(path[-1])[1], set()).update(numbers[_triple(step)] for step in path)
+        # an operation goes on beyond its answers, to the values that they are compared by
+        for step in path if record.get("operation") else path[-1:]:
+            leads.setdefault(walked(step)[1], set()).update(numbers[_triple(step)] for step in path)
     right = dict(enumerate(scored.answers_right))
     said = [
         Said(found["text"], found["score"], right.get(rank), sorted(leads.get(found["iri"], ())))

@@ -1,0 +1,120 @@
+"""The session level of the memory: what a conversation is about, in slots that can be asked for by content and recency.
+
+It is the short-term memory (kgqa.memory.short_term) with hard gates: each thing is written into the slot that was used
+least, wholly, and the names of what is written are kept beside the slots, so that a read says what it refers to. What
+was written after what is in the links, so that recency is a walk backward along them from the precedence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from kgqa.errors import InputError
+from kgqa.memory.short_term import Interface, MemoryState, content_weights, initial_state, step
+
+NUM_SLOTS = 24
+"""About eight turns: a turn writes its topics and its answers."""
+
+_SHARPNESS = 10.0
+"""Strength of reading by content; cosines of sentence vectors lie close together."""
+_DECAY = 0.6
+"""How much less likely the thing before is meant."""
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMemory:
+    """A value: `written` gives a new one."""
+
+    state: MemoryState
+    names: tuple[str, ...]
+    """What each slot holds; empty where nothing."""
+
+    @classmethod
+    def empty(cls, width: int, *, num_slots: int = NUM_SLOTS) -> Self:
+        """A memory for vectors of that width."""
+        return cls(initial_state(1, num_slots=num_slots, width=width, num_reads=1), ("",) * num_slots)
+
+    def written(self, name: str, vector: Tensor) -> Self:
+        """With one more thing in it, `vector: [W]`; what holds the same name is written anew, as the latest."""
+        if vector.shape != self.state.slots.shape[2:]:
+            raise InputError(
+                f"a vector of width {len(vector)} does not fit a session memory of width {self.state.slots.shape[2]}; "
+                "the session was kept with another reasoner: start a new one"
+            )
+        _, state = step(self._without(name).state, _hard_write(vector), allocator="lru")
+        slot = int(state.write_weights[0].argmax())
+        kept = tuple("" if old == name else old for old in self.names)
+        return replace(self, state=state, names=(*kept[:slot], name, *kept[slot + 1 :]))
+
+    def read(self, key: Tensor, *, recency: float = 0.7) -> dict[str, float]:
+        """How far each thing is meant by what `key: [W]` says: its share of reading by recency, the rest by content."""
+        content = content_weights(self.state.slots, key.reshape(1, 1, -1), torch.full((1, 1), _SHARPNESS))[0, 0]
+        filled = torch.tensor([bool(name) for name in self.names])
+        content = content * filled
+        mixed = recency * _shares(self._recency() * filled) + (1 - recency) * _shares(content)
+        return {name: weight for name, weight in zip(self.names, mixed.tolist(), strict=True) if name}
+
+    def _recency(self) -> Tensor:
+        """Weights that fall from the slot written last to the first one, `[N]`."""
+        # backward reads: w <- L^T w, from the precedence on
+        weights, here = torch.zeros_like(self.state.precedence[0]), self.state.precedence[0]
+        for age in range(len(self.names)):
+            weights = weights + _DECAY**age * here
+            here = self.state.link[0].T @ here
+        return weights
+
+    def _without(self, name: str) -> Self:
+        """Without what goes by a name: its slot is the next to be written."""
+        if name not in self.names:
+            return self
+        gone = torch.tensor([held == name for held in self.names])
+        usage = self.state.usage.masked_fill(gone, -1.0)
+        return replace(self, state=self.state._replace(usage=usage))
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        fields = {field: _rounded(value) for field, value in self.state._asdict().items()}
+        return {"names": list(self.names), **fields}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Of `to_json`."""
+        state = MemoryState(*(torch.tensor(fields[field], dtype=torch.float32) for field in MemoryState._fields))
+        return cls(state, tuple(fields["names"]))
+
+
+def _hard_write(vector: Tensor) -> Interface:
+    """Write all of a vector into the slot that was used least, and read what is like it."""
+    one, width = torch.ones(1), vector.shape[0]
+    return Interface(
+        read_keys=vector.reshape(1, 1, -1),
+        read_strengths=torch.full((1, 1), _SHARPNESS),
+        read_modes=torch.tensor([[[0.0, 1.0, 0.0]]]),
+        write_key=vector.reshape(1, -1),
+        write_strength=one,
+        write_vector=vector.reshape(1, -1),
+        erase=torch.ones(1, width),
+        free_gates=torch.zeros(1, 1),
+        allocation_gate=one,
+        write_gate=one,
+    )
+
+
+def _shares(weights: Tensor) -> Tensor:
+    return weights / weights.sum().clamp(min=1e-6)
+
+
+def _rounded(value: Tensor) -> Any:
+    def short(part: Any) -> Any:
+        return [short(one) for one in part] if isinstance(part, list) else round(part, _DIGITS)
+
+    return short(value.tolist())
+
+
+def mean_vector(vectors: Sequence[Tensor]) -> Tensor:
+    """The unit vector of several, `[W]`: a slot says at once what a thing is, how it was reached and where."""
+    return torch.nn.functional.normalize(torch.stack(list(vectors)).sum(0), dim=0)
