@@ -1,6 +1,7 @@
 """What all tests share: properties without a deadline, and one SPARQL server a test process."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,9 @@ from tests.servers import Front, Oxigraph
 
 settings.register_profile("a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("a busy machine")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a shell's background job: programs that tests start would
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # inherit it, and wait for a Ctrl-C that never comes
 
 
 @pytest.fixture(scope="session")
