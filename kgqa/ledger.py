@@ -88,23 +88,19 @@ class Ledger:
     @classmethod
     def read(cls, path: Path, generation: int) -> Self:
         """Opens the state of `generation`; StoreError when the file is missing or damaged."""
-        connection = connect(path, "ro")
-        if not has_table(connection, "meta"):
-            connection.close()
-            raise StoreError(f"{path} is no ledger; restore it from a copy or build the knowledge base again")
-        return cls(connection, generation)
+        return cls(cls._opened(path, "ro"), generation)
 
     @classmethod
     def write(cls, path: Path, committed: int) -> Self:
         """Opens for writing generation `committed` + 1, and drops what a run that did not commit has left.
 
-        The first generation is written past the log and without indexes; `finish_bulk` makes them.
+        The first generation is written past the log and without indexes; `finish_bulk` makes them. Raises StoreError
+        where something was committed and the file is missing or damaged.
         """
         if committed == 0:
             return cls._begin(path)
-        connection = connect(path, "rwc")
-        schema = "" if has_table(connection, "meta") else SCHEMA
-        connection.executescript(f"BEGIN; {schema}{CONFLICTS}{MENTIONS}{INDEXES}{HISTORY}{IDENTITY} COMMIT;")
+        connection = cls._opened(path, "rw")
+        connection.executescript(f"BEGIN; {CONFLICTS}{MENTIONS}{INDEXES}{HISTORY}{IDENTITY} COMMIT;")
         connection.execute("BEGIN IMMEDIATE")
         index_words(connection)
         connection.commit()
@@ -113,6 +109,14 @@ class Ledger:
             undo(connection, committed)
         connection.execute("BEGIN IMMEDIATE")
         return cls(connection, committed + 1)
+
+    @staticmethod
+    def _opened(path: Path, mode: str) -> sqlite3.Connection:
+        connection = connect(path, mode)
+        if not has_table(connection, "meta"):
+            connection.close()
+            raise StoreError(f"{path} is no ledger; restore it from a copy or build the knowledge base again")
+        return connection
 
     @classmethod
     def _begin(cls, path: Path) -> Self:

@@ -89,12 +89,12 @@ def at(column: str) -> str:
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
-    if mode == "ro" and not path.is_file():
+    if mode != "rwc" and not path.is_file():
         raise StoreError(f"{path} is missing; restore it from a copy or build the knowledge base again")
     location = path.resolve().as_uri() + f"?mode={mode}"
     try:
         connection = sqlite3.connect(location, uri=True, isolation_level=None, timeout=30.0)
-        if mode == "rwc":
+        if mode != "ro":
             set_durable(connection)
             connection.execute("PRAGMA cache_size = -64000")
         elif not os.access(path.parent, os.W_OK):  # WAL wants to create files beside; on a read-only disk nobody writes

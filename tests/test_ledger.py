@@ -111,3 +111,13 @@ def test_a_damaged_file_is_an_error_with_a_remedy(tmp_path: Path, content: bytes
         path.write_bytes(content)
     with pytest.raises(StoreError, match=r"ledger\.sqlite.*build"):
         Ledger.read(path, 1)
+
+
+def test_a_committed_ledger_that_is_gone_or_empty_is_no_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with pytest.raises(StoreError, match="is missing"):
+        Ledger.write(path, 1)
+    assert not path.exists()
+    path.touch()
+    with pytest.raises(StoreError, match="is no ledger"):
+        Ledger.write(path, 1)

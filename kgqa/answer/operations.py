@@ -244,7 +244,7 @@ def _among(question: Question) -> Iterator[Part]:
         of, end = known(question.topics[0]), question.topics[0].span[1]
         rest = edited(question, ((0, end), _wh(question.text)))
         if rest.topics:
-            for part in _sets(replace(rest, text=rest.text)):
+            for part in _sets(rest):
                 yield Plan(_all, (of, part))
         elif not cues.TELLING.search(question.text[end:]):
             yield of
