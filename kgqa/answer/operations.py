@@ -9,13 +9,15 @@ confidence decides. The topics say where one part ends and the next begins, so t
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 from kgqa.answer import cues
+from kgqa.answer.bounds import date_tests, number_tests
+from kgqa.answer.edits import cut_from, edited, overlaps, widened, without_topics
 from kgqa.graph.algebra import And, ArgMax, ArgMin, Ask, Compare, Count, Expression, Filter, Known, Not, Or, Test
-from kgqa.graph.values import Kind, date_number
+from kgqa.graph.values import Kind
 from kgqa.types import Question, Span, Topic
 
 _MOST_PLANS = 6
@@ -70,23 +72,6 @@ def known(topic: Topic) -> Known:
     """The entities that a topic stands for."""
     least = 0.0 if topic.together else _LIKELY * max((candidate.score for candidate in topic.candidates), default=0.0)
     return Known(tuple(candidate.iri for candidate in topic.candidates if candidate.score >= least))
-
-
-def edited(question: Question, *edits: tuple[Span, str]) -> Question:
-    """The question with stretches of its text replaced; topics that a stretch reaches into are gone."""
-    text, end = "", 0
-    shift: list[tuple[int, int]] = []
-    for (start, stop), new in sorted(edits):
-        text += question.text[end:start] + new
-        shift.append((stop, len(text) - stop))
-        end = stop
-    text += question.text[end:]
-    topics = []
-    for topic in question.topics:
-        if all(topic.span[1] <= start or stop <= topic.span[0] for (start, stop), _ in edits):
-            moved = next((by for stop, by in reversed(shift) if stop <= topic.span[0]), 0)
-            topics.append(replace(topic, span=(topic.span[0] + moved, topic.span[1] + moved)))
-    return replace(question, text=text, topics=tuple(topics))
 
 
 def _sets(question: Question) -> list[Part]:
@@ -165,10 +150,10 @@ def _before(text: str, end: int) -> int:
 
 def _superlative(question: Question) -> Iterator[Part]:
     cue = cues.SUPERLATIVE.search(question.text)
-    if cue and not _inside(cue.span(), question.topics):
+    if cue and not overlaps(cue.span(), question.topics):
         word = (cue["cue"] or cue["end"]).lower()
         by = cues.CUES.get(word, cues.CUES["latest"])
-        for rest, words in _cut(question, _widened(question.text, cue.span())):
+        for rest, words in _cut(question, widened(question.text, cue.span())):
             hint = Hint(f"{words} {by.hint}", by.kind, _asks_when(question))
             for part in _sets(rest):
                 yield Plan(_best(by), (part,), hint, needed=False)
@@ -177,12 +162,12 @@ def _superlative(question: Question) -> Iterator[Part]:
 def _filter(question: Question) -> Iterator[Part]:
     found: tuple[Span, Kind, tuple[Test, ...]] | None = None
     if cue := cues.DATES.search(question.text):
-        found = cue.span(), "date", _date_tests(cue.groupdict())
+        found = cue.span(), "date", date_tests(cue.groupdict())
     elif cue := cues.NUMBERS.search(question.text):
-        found = cue.span(), "number", _number_tests(cue.groupdict())
-    if found and not any(_inside(found[0], [topic]) and topic.text.count(" ") for topic in question.topics):
+        found = cue.span(), "number", number_tests(cue.groupdict())
+    if found and not any(overlaps(found[0], [topic]) and topic.text.count(" ") for topic in question.topics):
         span, kind, tests = found
-        for rest, words in _cut(question, _widened(question.text, span)):
+        for rest, words in _cut(question, widened(question.text, span)):
             for part in _sets(rest):
                 hint = Hint(words, kind, _asks_when(question))
                 yield Plan(partial(Filter, tests=tests), (part,), hint, needed=not _says_since(question, span))
@@ -199,21 +184,11 @@ def _cut(question: Question, cue: Span) -> Iterator[tuple[Question, str]]:
     First without what stands between the last topic and the cue ("students of X [were born] before 1900"), then
     without the cue alone.
     """
-    outside = replace(question, topics=tuple(topic for topic in question.topics if not _inside(topic.span, [cue])))
+    outside = replace(question, topics=tuple(topic for topic in question.topics if not overlaps(topic.span, [cue])))
     before = [topic.span[1] for topic in outside.topics if topic.span[1] <= cue[0]]
     if before and (words := question.text[max(before) : cue[0]].strip(" ,")):
         yield edited(outside, ((max(before), cue[1]), "")), words
-    yield edited(outside, (cue, " ")), _without_topics(outside, cue)
-
-
-def _widened(text: str, cue: Span) -> Span:
-    """A cue with the spaces and commas before it."""
-    return len(text[: cue[0]].rstrip(" ,\t")), cue[1]
-
-
-def _from(text: str, start: int) -> tuple[Span, str]:
-    """The edit that ends a question before a place."""
-    return _widened(text, (start, len(text))), "?"
+    yield edited(outside, (cue, " ")), without_topics(outside, cue)
 
 
 def _without(question: Question) -> Iterator[Part]:
@@ -222,10 +197,10 @@ def _without(question: Question) -> Iterator[Part]:
         out = [topic for topic in topics if topic.span[0] >= cue.end()]
         if out and len(out) < len(topics):
             terms = tuple(term for topic in out for term in known(topic).terms)
-            for part in _sets(edited(question, _from(text, cue.start()))):
+            for part in _sets(edited(question, cut_from(text, cue.start()))):
                 yield Plan(Not, (part, Known(terms)))
     elif cue := cues.NOT.search(text):
-        left = edited(question, _from(text, cue.start()))
+        left = edited(question, cut_from(text, cue.start()))
         right = edited(question, ((0, cue.end()), f"{_wh(text)} {cue['auxiliary'] or ''}"))
         for part in _sets(left) if left.topics and right.topics else []:
             yield Plan(Not, (part, right))
@@ -269,7 +244,7 @@ def _joined(question: Question, word: re.Pattern[str]) -> Iterator[tuple[Questio
     if not text[one[1] : cue.start()].strip(" ,") and _is_thin(between):
         yield edited(question, ((one[1], other[1]), "")), edited(question, ((one[0], other[0]), ""))
     elif not _is_thin(between):
-        yield edited(question, _from(text, cue.start())), edited(question, ((0, cue.end()), f"{_wh(text)} "))
+        yield edited(question, cut_from(text, cue.start())), edited(question, ((0, cue.end()), f"{_wh(text)} "))
 
 
 def _is_thin(text: str) -> bool:
@@ -295,40 +270,3 @@ def _wh(text: str) -> str:
 
 def _asks_when(question: Question) -> bool:
     return cues.WHEN.match(question.text) is not None
-
-
-def _inside(span: Span, topics: Sequence[Topic | Span]) -> bool:
-    """Whether a stretch overlaps one of some topics or stretches."""
-    spans = (topic.span if isinstance(topic, Topic) else topic for topic in topics)
-    return any(span[0] < stop and start < span[1] for start, stop in spans)
-
-
-def _without_topics(question: Question, cue: Span) -> str:
-    return edited(question, (cue, " "), *((topic.span, " ") for topic in question.topics)).text
-
-
-def _date_tests(found: dict[str, str | None]) -> tuple[Test, ...]:
-    if found["decade"]:
-        year = int(found["decade"])
-        return (">=", float(date_number(year))), ("<=", float(_last_of(year + 9)))
-    if found["first"] and found["last"]:
-        first, last = cues.read_date(found["first"]), cues.read_date(found["last"])
-        return (">=", float(date_number(*first))), ("<=", float(_last_of(*last)))
-    date, side = cues.read_date(found["date"] or ""), (found["side"] or "").lower()
-    if "before" in side or side.startswith(("earlier", "prior")):
-        return (("<=", float(_last_of(*date))) if side.startswith("in") else ("<", float(date_number(*date))),)
-    if side.startswith(("until", "up")):
-        return (("<=", float(_last_of(*date))),)
-    return ((">=", float(date_number(*date))) if side.startswith(("since", "in")) else (">", float(_last_of(*date))),)
-
-
-def _last_of(year: int, month: int = 0, day: int = 0) -> int:
-    """What no day of a year, a month or a day is worth more than."""
-    return date_number(year, month or 99, day or 99)
-
-
-def _number_tests(found: dict[str, str | None]) -> tuple[Test, ...]:
-    side = " ".join((found["side"] or "").lower().split())
-    less = side.startswith(("less", "fewer", "under", "below"))
-    sign = {"at least": ">=", "at most": "<="}.get(side) or ("<" if less else ">")
-    return ((sign, float((found["number"] or "").replace(",", ""))),)

@@ -2,69 +2,17 @@
 
 A turn is rewritten into questions that stand for themselves, in which the words that refer to something are topics with
 the entities that may be meant. Every way has a weight, and the caller answers them all: what is meant is also what can
-be answered. The word lists are closed classes of English.
+be answered.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from kgqa.answer.operations import edited
+from kgqa.answer import referring
+from kgqa.answer.edits import edited
 from kgqa.types import Candidate, Question, Span, Topic
 
-_NO_NOUNS = (
-    "is|are|was|were|be|do|does|did|has|have|had|can|could|will|would|of|in|at|by|to|for|from|with|on|and|or|who|which|that"
-    "|whom|he|she|they|it|not|also|ever|both|together|lie|live|come|today|now|as|get|got|go"
-)
-_MENTION = re.compile(
-    rf"\b(?:(?P<noun>(?:that|this|these|those|the\s+same|the\s+said)\s+(?!(?:{_NO_NOUNS}|\w+ed)\b)[a-z]+)"
-    r"|(?P<ordinal>the\s+(?:former|latter|(?:first|second|last|other)(?:\s+one\b|(?=[\s?.!]*$))))"
-    r"|(?P<pair>both(?:\s+of\s+(?:them|these|those))?|(?:the\s+|these\s+)?two(?:\s+of\s+(?:them|these|those))?)"
-    r"|(?P<person>he|him|his|she|her|hers|himself|herself)"
-    r"|(?P<thing>its?|itself)|(?P<place>there|here)|(?P<many>they|them|their|theirs|these|those)"
-    r"|(?P<any>that|this)(?!\s+(?:he|she|it|they)\b))(?!\w)",
-    re.I,
-)
-_POSSESSIVE = re.compile(r"(?:his|her|its|their)(?=\s+\w)", re.I)
-_TOGETHER = re.compile(r"\b(?:both|together|share|shared|in\s+common|alike|jointly)\b", re.I)
-_LEAD = re.compile(r"^\W*(?:and|so|but|then|also|ok|okay|well|now)\b[\s,]*", re.I)
-_INTRODUCTION = re.compile(
-    r"^\W*(?:(?:coming\s+|going\s+)?back\s+to|now|as\s+for|about|regarding|returning\s+to|tell\s+me\s+about)\s+([^,:?]{1,80})[,:]\s*",
-    re.I,
-)
-_CORRECTION = re.compile(
-    r"^\W*(?:no|nope|wrong|not\s+(?:that|this|him|her|it)|i\s+meant?|sorry)\b[\s,:]*(?:i\s+meant?\s+)?", re.I
-)
-_ELSE = re.compile(r"\b(?:else|other|another)\b\s*", re.I)
-_WH_ONLY = re.compile(r"^\W*(?:(?:in|at|since|from|on)\s+)?(?:which|what)\s+\w+\W*$", re.I)
-_WH = re.compile(r"^\W*(?:(?:in|at|since|from|on|to|by|with)\s+)?(?:who|whom|whose|what|which|where|when)\b\s*", re.I)
-_OTHER = re.compile(r"\b(?:the\s+)?other\b", re.I)
-_FILLER = re.compile(
-    r"\b(?:and|so|but|then|what|how|about|of|in|for|at|by|to|from|with|on|the|a|an|now|else|same|also|one|if|i|mean|meant|not)\b",
-    re.I,
-)
-_SUBJECT = re.compile(r"^\W*(?:and\s+)?(?P<wh>who|which|any(?:one|body)?)(?:\s+ones?)?\b(?!\s+(?:of|among)\b)", re.I)
-
-PERSON, PLACE, TIME, THING = "person", "place", "time", "thing"
-_ASKED = (
-    (PERSON, re.compile(r"\b(?:who|whom|whose)\b", re.I)),
-    (TIME, re.compile(r"\b(?:when|years?|date)\b", re.I)),
-    (
-        PLACE,
-        re.compile(
-            r"\b(?:where|(?:which|what)\s+(?:city|cities|town|towns|country|countries|nation|place|places))\b", re.I
-        ),
-    ),
-    (THING, re.compile(r"\b(?:what|which)\b", re.I)),
-)
-_FITS: Mapping[str, Mapping[str, float]] = {
-    "person": {PERSON: 1.0, "": 0.9, PLACE: 0.05, TIME: 0.02, THING: 0.2},
-    "thing": {PERSON: 0.2, "": 0.9, PLACE: 0.4, TIME: 0.1, THING: 1.0},
-    "place": {PERSON: 0.1, "": 0.5, PLACE: 1.0, TIME: 0.05, THING: 0.5},
-    "many": {PERSON: 1.0, "": 0.8, PLACE: 0.8, TIME: 0.3, THING: 0.9},
-    "any": {PERSON: 0.7, "": 0.7, PLACE: 1.0, TIME: 0.5, THING: 1.0},
-}
-"""How well a pronoun fits what was asked for when its referent was found."""
 _OF_OTHER_NUMBER = 0.3
 _OF_ONE = 0.05
 """For "which of them", which asks for some of several."""
@@ -107,7 +55,7 @@ Weighted = Sequence[tuple[Referent, float]]
 
 def kind_asked(text: str) -> str:
     """What a question asks for: a person, a place, a time, a thing."""
-    found = ((match.start(), kind) for kind, pattern in _ASKED if (match := pattern.search(text)))
+    found = ((match.start(), kind) for kind, pattern in referring.ASKED if (match := pattern.search(text)))
     return min(found, default=(0, ""))[1]
 
 
@@ -120,34 +68,34 @@ def readings_of(
     """
     held = [(referent, weight * (_CENTRE if referent.name in centre else 1.0)) for referent, weight in held]
     question = _named(question, held)
-    if (cue := _CORRECTION.match(question.text)) and last:
+    if (cue := referring.CORRECTION.match(question.text)) and last:
         corrected = list(_replaced(edited(question, (cue.span(), "")), last))
         if corrected:
             return corrected
     introduced: list[tuple[Referent, float]] = []
-    if cue := _INTRODUCTION.match(question.text):
+    if cue := referring.INTRODUCTION.match(question.text):
         inside = [topic for topic in question.topics if topic.span[1] <= cue.end() and topic.candidates]
         introduced = [(_as_referent(topic), _INSIDE) for topic in inside]
         question = edited(question, (cue.span(), ""))
-    bare = question if not (cue := _LEAD.match(question.text)) else edited(question, (cue.span(), ""))
+    bare = question if not (cue := referring.LEAD.match(question.text)) else edited(question, (cue.span(), ""))
     mention = _first_mention(bare)
     if mention is None:
         return [*_without_mention(question, bare, last, [*introduced, *held])] or [Reading(question, 1.0)]
     found = list(_filled(bare, mention, last, [*introduced, *held], with_inside=not introduced))
     found = [_second_filled(reading, held) for reading in found]
-    if _ELSE.search(bare.text):
+    if referring.ELSE.search(bare.text):
         found = [_without_known(reading, held) for reading in found]
     return found or [Reading(question, 1.0)]
 
 
 def correction_of(text: str) -> bool:
     """Whether a turn takes back how the last one was understood: no, the other one."""
-    return bool(_CORRECTION.match(text) and _OTHER.search(text))
+    return bool(referring.CORRECTION.match(text) and referring.OTHER.search(text))
 
 
 def introduction_of(text: str) -> str:
     """What a turn says it goes back to; else the turn."""
-    found = _INTRODUCTION.match(text)
+    found = referring.INTRODUCTION.match(text)
     return found[1] if found else text
 
 
@@ -171,7 +119,7 @@ def _as_referent(topic: Topic) -> Referent:
 
 def _first_mention(question: Question) -> "re.Match[str] | None":
     """The first referring expression outside of the question's topics."""
-    for found in _MENTION.finditer(question.text):
+    for found in referring.MENTION.finditer(question.text):
         if all(found.end() <= topic.span[0] or topic.span[1] <= found.start() for topic in question.topics):
             return found
     return None
@@ -185,7 +133,7 @@ def _filled(
     inside = [topic for topic in question.topics if topic.span[1] <= mention.start() and topic.candidates]
     if with_inside and role in ("person", "thing", "many"):
         held = [*((_as_referent(topic), 0.5) for topic in inside), *held]
-    if role == "pair" or (role == "many" and _TOGETHER.search(question.text)):
+    if role == "pair" or (role == "many" and referring.TOGETHER.search(question.text)):
         pairs = list(_as_pair(question, mention, held))
         yield from pairs
         held = [] if pairs else held
@@ -208,7 +156,7 @@ def _filled(
 def _put(question: Question, mention: "re.Match[str]", referent: Referent) -> Question:
     """A question with a referent in the place of a mention."""
     before = "in " if mention.lastgroup == "place" else ""
-    after = "'s" if _POSSESSIVE.match(question.text, mention.start()) else ""
+    after = "'s" if referring.POSSESSIVE.match(question.text, mention.start()) else ""
     filled = edited(question, (mention.span(), before + shown(referent.texts) + after))
     start = mention.start() + len(before)
     span = start, start + len(shown(referent.texts))
@@ -234,7 +182,7 @@ def _without_known(reading: Reading, held: Weighted) -> Reading:
     known = {t: n for r, _ in held for t, n in zip(r.terms, r.texts, strict=True) if t not in inside}
     if not known:
         return reading
-    cue = _ELSE.search(reading.question.text)
+    cue = referring.ELSE.search(reading.question.text)
     rest = edited(reading.question, (cue.span(), "")) if cue else reading.question
     begin = len(rest.text.rstrip(" ?.!"))
     spoken = Referent("", tuple(known), tuple(known.values()), "", 0)
@@ -246,7 +194,9 @@ def _without_known(reading: Reading, held: Weighted) -> Reading:
 
 def _as_pair(question: Question, mention: "re.Match[str]", held: Weighted) -> Iterator[Reading]:
     """Two that must both hold: the two of one set, or the last two that were spoken of."""
-    singles = [(referent, weight) for referent, weight in held if len(referent.terms) == 1 and referent.kind != TIME]
+    singles = [
+        (referent, weight) for referent, weight in held if len(referent.terms) == 1 and referent.kind != referring.TIME
+    ]
     pairs: list[tuple[Referent, Referent, float, tuple[str, ...]]] = [
         (one, other, weight * also, (one.name, other.name))
         for number, (one, weight) in enumerate(singles[:5])
@@ -279,7 +229,7 @@ def _by_order(held: Weighted, word: str) -> Weighted:
 def _fit(role: str, referent: Referent) -> float:
     several = len(referent.terms) > 1
     right_number = several if role == "many" else not several if role in ("person", "thing") else True
-    return _FITS[role].get(referent.kind, 0.5) * (1.0 if right_number else _OF_OTHER_NUMBER)
+    return referring.FITS[role].get(referent.kind, 0.5) * (1.0 if right_number else _OF_OTHER_NUMBER)
 
 
 def _without_mention(question: Question, bare: Question, last: Question | None, held: Weighted) -> Iterator[Reading]:
@@ -292,15 +242,15 @@ def _without_mention(question: Question, bare: Question, last: Question | None, 
         return
     if known:
         yield Reading(question, 1.0)
-        if last and (of := _asked_among(last)) and (cue := _SUBJECT.match(question.text)):
-            begins = 1.5 if _LEAD.match(question.text) or len(question.text.split()) < 7 else 0.2
+        if last and (of := _asked_among(last)) and (cue := referring.SUBJECT.match(question.text)):
+            begins = 1.5 if referring.LEAD.match(question.text) or len(question.text.split()) < 7 else 0.2
             text = f"{cue['wh'].capitalize() if cue['wh'].lower() in ('who', 'which') else 'Who'} of {of.text}"
             among = edited(question, (cue.span(), text))
             start = len(text) - len(of.text)
             topics = [replace(of, span=(start, len(text))), *among.topics]
             yield Reading(replace(among, topics=tuple(topics)), begins)
         return
-    if last and _WH_ONLY.match(bare.text) and (cue := _WH.match(last.text)):
+    if last and referring.WH_ONLY.match(bare.text) and (cue := referring.WH.match(last.text)):
         yield Reading(
             replace(edited(last, (cue.span(), f"{bare.text.rstrip(' ?.!')} ")), question_id=question.question_id), 1.0
         )
@@ -340,7 +290,7 @@ def _replaced(fragment: Question, last: Question) -> Iterator[Reading]:
 
 def _telling(text: str) -> bool:
     """Whether anything is said besides filler words."""
-    return bool(re.search(r"\w", _FILLER.sub("", text)))
+    return bool(re.search(r"\w", referring.FILLER.sub("", text)))
 
 
 def _named(question: Question, held: Weighted) -> Question:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgqa.answer.answerer import Answerer
-from kgqa.answer.operations import edited, plans_of, sought
+from kgqa.answer.edits import edited
+from kgqa.answer.operations import plans_of, sought
 from kgqa.graph.algebra import Ask, Count
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.graph.subgraph import triple_table
