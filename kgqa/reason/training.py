@@ -212,6 +212,23 @@ def fit(
         train, synthetic, dev, batch_size=options.batch_size, seed=seed,
         synthetic_share=options.synthetic_share, epoch_questions=options.epoch_questions,
     )  # fmt: skip
+    trainer, best = _trainer(options, folder)
+    try:
+        trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+    except SystemExit:  # how Lightning ends on Ctrl-C, after it has put everything away
+        raise KeyboardInterrupt from None
+    module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
+    scores = _calibrated(module.eval(), data, share=options.abstain_share, num_unknown=num_unknown)
+    counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
+    settings = checkpoint.with_threshold(settings, scores["abstain_below"])
+    if trainer.is_global_zero:
+        about = {**(about or {}), **counts, **scores}
+        checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about=about)
+    return {**counts, **scores}
+
+
+def _trainer(options: TrainingOptions, folder: Path) -> tuple[pl.Trainer, ModelCheckpoint]:
+    """Lightning's trainer, and what will know where the best checkpoint is."""
     kept = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
     best = ModelCheckpoint(filename="best", monitor="dev_f1", mode="max", **kept)
     # Of every epoch, also of one that is no better: what an interrupted run goes on from.
@@ -238,18 +255,7 @@ def fit(
         use_distributed_sampler=False,  # EpochSampler deals the questions out itself
         **options.lightning,
     )
-    try:
-        trainer.fit(module, data, ckpt_path=resume, weights_only=True)
-    except SystemExit:  # how Lightning ends on Ctrl-C, after it has put everything away
-        raise KeyboardInterrupt from None
-    module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
-    scores = _calibrated(module.eval(), data, share=options.abstain_share, num_unknown=num_unknown)
-    counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
-    settings = checkpoint.with_threshold(settings, scores["abstain_below"])
-    if trainer.is_global_zero:
-        about = {**(about or {}), **counts, **scores}
-        checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about=about)
-    return {**counts, **scores}
+    return trainer, best
 
 
 def _made_questions(
