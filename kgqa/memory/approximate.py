@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 
 from kgqa.errors import StoreError
-from kgqa.memory.index import BLOCK, Find, IndexOptions, Vectors, flat_search, reranked
+from kgqa.memory.index import BLOCK, Find, IndexOptions, Vectors, flat_search, recall, reranked
 
 _NUM_NEIGHBOURS = 10
 """Of each probe: recall@10."""
@@ -152,5 +152,4 @@ def probe_recall(vectors: Vectors, index: Any, options: IndexOptions) -> float:
     probes = np.ascontiguousarray(vectors[rows])
     exact, _ = flat_search(vectors, probes, k)
     found, _ = finder(vectors, index, options)(probes, k)
-    # By score, so that of several equally near vectors any will do.
-    return float(np.mean(found >= exact[:, -1:] - 1e-6))
+    return recall(found, exact)

@@ -82,16 +82,8 @@ def load_embedder(
             model, pooling=pooling, prefix=prefix, max_tokens=max_tokens, batch_size=batch_size, device=device,
             dtype=dtype, allow_download=allow_download,
         )  # fmt: skip
-    elif family in ("hf", "transformer") and identity:
-        more = " (and its pooling, prefix and max_tokens)" if family == "hf" else ""
-        raise ConfigError(
-            f"the vectors were made by {kind!r}, and no model is given; set embedder={family} embedder.model=FOLDER"
-            f"{more}, or index anew with another: kgqa index embedder=minilm or hashing"
-        )
     else:
-        raise ConfigError(
-            f"embedder is {kind!r} with model {model!r}; choose auto, hashing, minilm, or transformer or hf and a model"
-        )
+        raise _no_embedder(kind, family, model=model, is_identity=bool(identity))
     if identity and found.name != kind:
         raise ModelError(
             f"vectors by embedder {kind!r} are asked for, here it is {found.name!r}; run pipelines/index.py"
@@ -100,3 +92,16 @@ def load_embedder(
         return found
     precision = str(found.dtype).removeprefix("torch.")
     return CachedEmbedder(found.embed, Path(cache), name=found.name, width=found.width, precision=precision)
+
+
+def _no_embedder(kind: str, family: str, *, model: str | None, is_identity: bool) -> ConfigError:
+    """Why there is no embedder of this kind, and what to do."""
+    if family in ("hf", "transformer") and is_identity:
+        more = " (and its pooling, prefix and max_tokens)" if family == "hf" else ""
+        return ConfigError(
+            f"the vectors were made by {kind!r}, and no model is given; set embedder={family} embedder.model=FOLDER"
+            f"{more}, or index anew with another: kgqa index embedder=minilm or hashing"
+        )
+    return ConfigError(
+        f"embedder is {kind!r} with model {model!r}; choose auto, hashing, minilm, or transformer or hf and a model"
+    )

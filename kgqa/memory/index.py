@@ -90,6 +90,10 @@ _AT_LEAST_ONE = (
 )  # fmt: skip
 
 
+_SAME = 1e-6
+"""Scores that differ by no more are equal."""
+
+
 def flat_search(
     vectors: Vectors, queries: Vectors, k: int, alive: NDArray[np.bool_] | None = None
 ) -> tuple[Vectors, Rows]:
@@ -104,6 +108,14 @@ def flat_search(
         pointer(scores), pointer(rows), selector,
     )  # fmt: skip
     return scores, rows
+
+
+def recall(found: Vectors, exact: Vectors) -> float:
+    """Share in [0, 1] of the scores `found` [B, k] that are as good as the k-th of exact search, [B, k] best first.
+
+    By score, so that of several equally near vectors any will do.
+    """
+    return float(np.mean(found >= exact[:, -1:] - _SAME))
 
 
 def alive_search(

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kgqa.memory.index import IndexOptions, Rows
+from kgqa.memory.index import IndexOptions, Rows, recall
 from kgqa.memory.long_term import LongTermMemory
 
 K = 10
 """Neighbours that recall is measured at."""
-_SAME = 1e-6
-"""Scores that differ by no more are equal: of vectors that are twins either may be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +58,4 @@ def _searched(memory: LongTermMemory, ids: Rows, num_probes: int, seed: int) -> 
     if memory.is_exact:
         return 1.0, len(chosen) / seconds
     exact = LongTermMemory.open(memory.directory, memory.refs, device="cpu", options=IndexOptions("flat"))
-    least = exact.search(queries, k)[0][:, -1:] - _SAME
-    return float((found >= least).mean()), len(chosen) / seconds
+    return recall(found, exact.search(queries, k)[0]), len(chosen) / seconds
