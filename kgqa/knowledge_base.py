@@ -1,20 +1,22 @@
 """A knowledge base as a reader has it: one committed generation, which nothing changes under its feet."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
+
+import numpy as np
 
 from kgqa.conflicts import Conflict, Policy, learned_relations, read_conflicts
+from kgqa.derived import Columns, derived
 from kgqa.errors import InputError, StoreError
 from kgqa.generations import Generation, hold_generation
 from kgqa.graph.mirror import PinnedGraph, mirrored
-from kgqa.graph.oxigraph import Dataset, GraphStore, Quad
+from kgqa.graph.oxigraph import GraphStore, Quad
 from kgqa.graph.provenance import document_quads, lifetime_quads, support_iri, support_quads
 from kgqa.graph.queries import LABEL, NAMES
-from kgqa.graph.sparql import SparqlStore
 from kgqa.graph.store import Graph
-from kgqa.graph.subgraph import TripleTable, table_of
+from kgqa.graph.subgraph import TripleTable, columns_of, table_from, table_of
 from kgqa.graph.terms import canonical_term, is_literal, relation_text, text_of
 from kgqa.history import KnownFact, document_then, overruled_periods, supports_of_fact
 from kgqa.ids import ASSERTED, document_iri
@@ -23,6 +25,10 @@ from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import LongTermMemory, MemoryRefs
 from kgqa.types import Provenance, Triple
 
+if TYPE_CHECKING:
+    from kgqa.graph.oxigraph import Dataset
+    from kgqa.graph.sparql import SparqlStore
+
 KINDS = ("entity", "relation", "fact", "passage")
 """The kinds of vectors in the long-term memory."""
 
@@ -30,7 +36,7 @@ KINDS = ("entity", "relation", "fact", "passage")
 class KnowledgeBase:
     """One generation, open for reading; a context manager. A writer may commit others meanwhile, and prune others."""
 
-    def __init__(self, path: Path, state: Generation, held: IO[str], server: SparqlStore | None = None) -> None:
+    def __init__(self, path: Path, state: Generation, held: IO[str], server: "SparqlStore | None" = None) -> None:
         self.path = path
         self.state = state
         self._held = held
@@ -42,7 +48,7 @@ class KnowledgeBase:
         )
 
     @classmethod
-    def open(cls, path: str | Path, *, generation: str | None = None, server: SparqlStore | None = None) -> Self:
+    def open(cls, path: str | Path, *, generation: str | None = None, server: "SparqlStore | None" = None) -> Self:
         """Opens the current generation, or an older one by name (`gen-000003`).
 
         `server`: the mirror that the graph is read from, instead of the snapshot on disk; it is closed with the
@@ -91,20 +97,38 @@ class KnowledgeBase:
 
     @cached_property
     def _table(self) -> TripleTable:
-        return table_of(self.graph)
+        return table_from(self.derived("triples", lambda: columns_of(table_of(self.graph))))
 
     def aliases(self) -> Iterator[tuple[str, str]]:
         """(name, term) for every name that an entity goes by, its text included."""
-        table = self.triples()
-        named = zip(table.entity_texts, table.entities, strict=True)
-        yield from ((text, term) for text, term in named if is_literal(term))
-        entities = set(table.entities)
-        yield from ((name, term) for name, term in self._names if term in entities)
+        entities = self.triples().entities
+        named, found = self._names.arrays["entity"].tolist(), self._names.texts["name"]
+        return zip(found, map(entities.__getitem__, named), strict=True)
 
     @cached_property
-    def _names(self) -> list[tuple[str, str]]:
-        """(name, term) of the graph of names; read once, since a server may be further on when it is asked again."""
-        return [(text_of(name), term) for term, _, name, _ in self.graph.scan(graph=NAMES)]
+    def _names(self) -> Columns:
+        """Every name and the index of its entity; read once, since a server may be further on when asked again."""
+        return self.derived("names", self._read_names)
+
+    def _read_names(self) -> Columns:
+        table = self.triples()
+        named = [
+            (text, index)
+            for index, (text, term) in enumerate(zip(table.entity_texts, table.entities, strict=True))
+            if is_literal(term)
+        ]
+        index_of = {term: index for index, term in enumerate(table.entities)}
+        scanned = self.graph.scan(graph=NAMES)
+        named += [(text_of(name), index_of[term]) for term, _, name, _ in scanned if term in index_of]
+        return Columns(
+            {"entity": np.array([index for _, index in named], dtype=np.int64)}, {"name": [name for name, _ in named]}
+        )
+
+    def derived(self, name: str, make: Callable[[], Columns]) -> Columns:
+        """What `make` gives, which has to follow from this generation's graph alone: made once for all its readers."""
+        if not isinstance(self.graph, GraphStore):
+            return make()
+        return derived(self.path / "graph" / "derived" / self.state.snapshot / name, self.state.graph_state, make)
 
     def provenance(self, triples: Sequence[tuple[str, str, str]]) -> list[list[Provenance]]:
         """For each triple its supports, the surest first; an empty list for one that no document states.
@@ -190,7 +214,7 @@ class KnowledgeBase:
         """Rows of terms for a SPARQL query over the named graphs (facts: `GRAPH <urn:kgqa:asserted>`)."""
         return self.graph.query(sparql)
 
-    def dataset(self) -> Dataset:
+    def dataset(self) -> "Dataset":
         """The graphs as an rdflib Dataset, read-only; one graph of it by `get_context`. Not from a server."""
         if not isinstance(self.graph, GraphStore):
             raise StoreError(f"{self.path} is open on a server; rdflib reads the graph on disk: open it without one")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -28,10 +28,7 @@ from kgqa.expand.plan import Corpus
 from kgqa.expand.report import report_conflicts
 from kgqa.expand.spread import SpreadExtractor, reading
 from kgqa.generations import current_generation, read_generation
-from kgqa.graph.endpoint import Credentials, Endpoint
-from kgqa.graph.fetch import fetch
 from kgqa.graph.ontology import functional_relations
-from kgqa.graph.sparql import SparqlStore
 from kgqa.ids import digest, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
@@ -39,6 +36,10 @@ from kgqa.memory.index import IndexOptions
 from kgqa.reason import checkpoint
 from kgqa.runs import installed
 from kgqa.types import Question
+
+if TYPE_CHECKING:  # an HTTP library, which only a server needs
+    from kgqa.graph.endpoint import Endpoint
+    from kgqa.graph.sparql import SparqlStore
 
 _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 
@@ -54,12 +55,15 @@ def corpus_of(cfg: DictConfig) -> Corpus:
     path = Path(cfg.corpus.path)
     if cfg.corpus.kind != "sparql":
         return Corpus(path, cfg.corpus.kind)
+    from kgqa.graph.fetch import fetch
+    from kgqa.graph.sparql import SparqlStore
+
     with SparqlStore(_endpoint(cfg.corpus, "KGQA_CORPUS"), read_only=True, batch_size=1) as store:
         fetch(store, path, graph=cfg.corpus.graph, query=cfg.corpus.query)
     return Corpus(path, "facts")
 
 
-def server_of(cfg: DictConfig, *, write: bool = False) -> SparqlStore | None:
+def server_of(cfg: DictConfig, *, write: bool = False) -> "SparqlStore | None":
     """The server that the group `graph` names, to be read or to be written; None for the store on disk."""
     if cfg.graph.kind == "oxigraph":
         return None
@@ -68,6 +72,8 @@ def server_of(cfg: DictConfig, *, write: bool = False) -> SparqlStore | None:
             f"{cfg.graph.url} is to follow {cfg.kb}, and may not be written; set graph.read_only=false, or leave out "
             "graph=sparql and run kgqa mirror later"
         )
+    from kgqa.graph.sparql import SparqlStore
+
     endpoint = _endpoint(cfg.graph, "KGQA_SPARQL", cfg.graph.update_url, cfg.graph.store_url)
     return SparqlStore(endpoint, read_only=not write, batch_size=cfg.graph.batch_size)
 
@@ -224,8 +230,10 @@ def metrics_of(outcome: Outcome) -> dict[str, Any]:
     return {"generation": outcome.generation or "unchanged", **plan, **outcome.counts}
 
 
-def _endpoint(keys: DictConfig, environment: str, *other_urls: str | None) -> Endpoint:
+def _endpoint(keys: DictConfig, environment: str, *other_urls: str | None) -> "Endpoint":
     """The endpoint of a group's keys. Credentials come from the environment, so that no file of a run holds them."""
+    from kgqa.graph.endpoint import Credentials, Endpoint
+
     found = {name: os.environ.get(f"{environment}_{name.upper()}") or None for name in ("user", "password", "token")}
     credentials = Credentials(
         user=found["user"], password=found["password"] or "", token=found["token"], digest=keys.auth == "digest"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from kgqa.answer.metrics import NamesOf, right_answers
 from kgqa.answer.selective import Bools, Floats, selective_report
@@ -126,6 +125,8 @@ class Calibration:
 
 def _isotonic(judged: Judged) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The blocks of the monotone map of least weighted squared error: mean confidence and share of right answers."""
+    from scipy.optimize import isotonic_regression  # takes half a second to load, and answering does without
+
     confidence = np.concatenate([judged.confidence, [judged.confidence.min(), judged.confidence.max()]])
     right = np.concatenate([judged.right, [1.0, 0.0]])
     weight = np.concatenate([1 / np.bincount(judged.question)[judged.question], [_PRIOR, _PRIOR]])

@@ -36,6 +36,7 @@ from kgqa.answer.spans import (
     with_neighbours,
     words_of,
 )
+from kgqa.derived import Columns
 from kgqa.errors import StoreError
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
@@ -81,18 +82,21 @@ class EntityLinker:
         cls,
         aliases: Iterable[tuple[str, str]],
         *,
+        keys: Iterable[str] | None = None,
         memory: LongTermMemory | None = None,
         embedder: Embedder | None = None,
         relation_texts: Sequence[str] = (),
         min_similarity: float = 0.8,
     ) -> "EntityLinker":
-        """aliases: (name, term) pairs. memory: entity vectors; with its embedder it serves what no name explains.
+        """aliases: (name, term) pairs. keys: `key_of` of each name, where it is known.
+
+        memory: entity vectors; with its embedder it serves what no name explains.
 
         relation_texts: what the graph's relations are called; their words are not taken for names lightly.
         min_similarity: cosine below which the nearest vector is not believed.
         """
         return cls(
-            NameTable(aliases),
+            NameTable(aliases, keys=keys),
             memory=memory,
             embedder=embedder,
             relation_texts=relation_texts,
@@ -239,8 +243,10 @@ def open_linker(
     `embedder`: the one that made the vectors; None loads it by its identity. Raises StoreError for another one.
     """
     made_by = kb.embedder_name
+    keys = kb.derived("keys", lambda: Columns({}, {"key": [key_of(name) for name, _ in kb.aliases()]}))
     return EntityLinker.from_aliases(
         kb.aliases(),
+        keys=keys.texts["key"],
         memory=kb.memory("entity", device=device, options=options) if made_by else None,
         embedder=embedder or load_embedder(made_by, device=device) if made_by else None,
         relation_texts=kb.triples().relation_texts,

@@ -63,12 +63,12 @@ def _beginning(words: Sequence[str], prefix: str) -> Sequence[str]:
 class NameTable:
     """Every name with the entities that go by it. Read-only once built."""
 
-    def __init__(self, aliases: Iterable[tuple[str, str]]) -> None:
-        """aliases: (name, term) pairs, in any order; doubles do no harm."""
+    def __init__(self, aliases: Iterable[tuple[str, str]], *, keys: Iterable[str] | None = None) -> None:
+        """aliases: (name, term) pairs, in any order; doubles do no harm. keys: `key_of` of each, where it is known."""
         self._groups: dict[str, tuple[tuple[str, str], ...]] = {}
         self._longest: dict[str, int] = {}
-        for name, term in aliases:
-            key = key_of(name)
+        pairs = list(aliases)
+        for (name, term), key in zip(pairs, [key_of(name) for name, _ in pairs] if keys is None else keys, strict=True):
             known = self._groups.get(key, ())
             if (name, term) not in known:
                 self._groups[key] = tuple(sorted([*known, (name, term)])) if known else ((name, term),)

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgqa.errors import KgqaError, StoreError
 from kgqa.expand.changes import Changes
@@ -20,10 +21,12 @@ from kgqa.generations import Generation, current_generation, generation_names, r
 from kgqa.graph.mirror import NOTHING, Mark, mirrored, read_mark, write_mark
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.graph.queries import GRAPHS, NAMES
-from kgqa.graph.sparql import SparqlStore
 from kgqa.graph.store import Quad
 from kgqa.ids import ASSERTED
 from kgqa.ledger import Ledger
+
+if TYPE_CHECKING:
+    from kgqa.graph.sparql import SparqlStore
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ class Mirror:
     """The server that follows the knowledge base `kb`, open for writing."""
 
     kb: Path
-    server: SparqlStore
+    server: "SparqlStore"
     replace: bool = False
     """Whether all that it holds of kgqa's is dropped and sent anew, whosever it is."""
 

@@ -51,8 +51,10 @@ def _sweep(kb: Path, kept: Iterable[Generation]) -> None:
     kept = list(kept)
     batches = {name for state in kept for name in state.batches}
     snapshots = {state.snapshot for state in kept}
-    for path in (*unreferenced(kb / "extract", batches), *unreferenced(kb / "graph" / "snapshots", snapshots)):
-        shutil.rmtree(path)
+    graph = kb / "graph"
+    for place, named in ((kb / "extract", batches), (graph / "snapshots", snapshots), (graph / "derived", snapshots)):
+        for path in unreferenced(place, named):
+            shutil.rmtree(path)
     for folder in (kb / "memory").glob("*"):
         stored = (state.memory.get(folder.name) for state in kept)
         remove_unreferenced(folder, [MemoryRefs.from_json(refs) for refs in stored if refs])

@@ -120,7 +120,7 @@ def writing(kb: Path) -> Iterator[Writer]:
 
 def _drop_uncommitted(kb: Path, committed: int) -> None:
     """Removes what a later generation than the committed one has left. Batches stay: they are read again."""
-    folders = (kb / "generations", kb / "graph" / "snapshots", *(kb / "memory").glob("*"))
+    folders = (kb / "generations", kb / "graph" / "snapshots", kb / "graph" / "derived", *(kb / "memory").glob("*"))
     entries = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
     late = [path for path in entries if (number := _NUMBER.search(path.name)) and int(number[1]) > committed]
     temporary = [path for folder in (kb, kb / "graph", *folders) for path in folder.glob(".*.tmp")]

@@ -22,7 +22,6 @@ import pyoxigraph as ox
 from kgqa.errors import InputError
 from kgqa.graph.provenance import EXPORT, RESERVED, VOCABULARIES
 from kgqa.graph.terms import canonical_term, from_node, is_literal, relation_text
-from kgqa.graph.views import read_graphml, unsafe_xml
 from kgqa.ids import DOCUMENT, entity_iri, relation_iri
 
 log = logging.getLogger(__name__)
@@ -166,6 +165,8 @@ class FactReader(Iterator[Given]):
 
     def _graphml(self) -> Iterator[Given]:
         """As kgqa writes it: nodes are terms, or names; edges have a `relation`."""
+        from kgqa.graph.views import read_graphml  # networkx takes a while to load, and other formats do without
+
         try:
             nodes, edges = read_graphml(self._whole(xml=True))
         except ValueError as error:
@@ -196,6 +197,8 @@ class FactReader(Iterator[Given]):
             self._skip(0, f"the aliases of {term} are no list of names in JSON")
 
     def _whole(self, *, xml: bool) -> bytes:
+        from kgqa.graph.views import unsafe_xml
+
         with closing(open_packed(self.path)) as file:
             data = file.read()
         if xml and (reason := unsafe_xml(data)):

@@ -7,13 +7,16 @@ last; so a read saw one state when the mark is the same after it as it was befor
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kgqa.errors import StoreError
 from kgqa.generations import Generation
 from kgqa.graph.queries import META
-from kgqa.graph.sparql import SparqlStore
 from kgqa.graph.store import Quad, Store
 from kgqa.graph.terms import literal, text_of
+
+if TYPE_CHECKING:  # brings an HTTP library, for which a graph on disk has no use
+    from kgqa.graph.sparql import SparqlStore
 
 _MIRROR = "urn:kgqa:mirror"
 _AT = "urn:kgqa:vocabulary:at"
@@ -75,7 +78,7 @@ def _quads(mark: Mark) -> set[Quad]:
 class PinnedGraph:
     """A mirror read at one state: whatever was read while the server was at another one ends in StoreError."""
 
-    def __init__(self, server: SparqlStore, state: str) -> None:
+    def __init__(self, server: "SparqlStore", state: str) -> None:
         self._server = server
         self._state = state
         self._check()

@@ -9,16 +9,17 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import pyoxigraph as ox
-from oxrdflib import OxigraphStore as RdflibStore
-from rdflib import Dataset
 
 from kgqa.artifacts import write_atomic
 from kgqa.errors import InputError, StoreError
 from kgqa.graph.store import Quad
 from kgqa.graph.terms import fast_token, from_node, to_node
+
+if TYPE_CHECKING:
+    from rdflib import Dataset
 
 __all__ = ["BULK", "Dataset", "GraphStore", "Quad", "mark_live", "nquad", "open_live"]
 
@@ -136,8 +137,11 @@ class GraphStore:
         except (SyntaxError, ValueError) as error:
             raise InputError(f"this SPARQL cannot be run: {error}; the query was {sparql!r}") from error
 
-    def dataset(self) -> Dataset:
+    def dataset(self) -> "Dataset":
         """The same store as an rdflib Dataset, for users and tools that speak rdflib. Give queries as strings."""
+        from oxrdflib import OxigraphStore as RdflibStore  # takes a third of a second to load, and few ask for it
+        from rdflib import Dataset
+
         return Dataset(store=RdflibStore(store=self.native))
 
     def snapshot(self, folder: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kgqa.derived import Columns
 from kgqa.graph.queries import LABEL, NAMES
 from kgqa.graph.store import Graph
 from kgqa.graph.terms import relation_text, text_of
@@ -59,6 +60,18 @@ def table_of(graph: Graph) -> TripleTable:
     """The asserted graph, wherever it is kept, with what its names graph calls the terms."""
     labels = {term: text_of(label) for term, _, label, _ in graph.scan(relation=LABEL, graph=NAMES)}
     return triple_table(((head, relation, tail) for head, relation, tail, _ in graph.scan(graph=ASSERTED)), labels)
+
+
+def columns_of(table: TripleTable) -> Columns:
+    """The table as what is kept of it on the disk."""
+    fields = vars(table)
+    arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
+    return Columns(arrays, {name: value for name, value in fields.items() if name not in arrays})
+
+
+def table_from(columns: Columns) -> TripleTable:
+    """Undoes `columns_of`."""
+    return TripleTable(**{**columns.arrays, **columns.texts})  # type: ignore[arg-type]
 
 
 def _sorted(seen: Mapping[str, int]) -> tuple[list[str], NDArray[np.int64]]:

@@ -77,9 +77,9 @@ class _Embeddings(nn.Module):
 
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
-        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
+        self.word_embeddings = _table(config.vocab_size, config.hidden_size)
+        self.position_embeddings = _table(config.max_position_embeddings, config.hidden_size)
+        self.token_type_embeddings = _table(config.type_vocab_size, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
@@ -88,6 +88,11 @@ class _Embeddings(nn.Module):
         normed: Tensor = self.LayerNorm(states + self.position_embeddings.weight[: ids.shape[1]])
         dropped: Tensor = self.dropout(normed)
         return dropped
+
+
+def _table(size: int, width: int) -> nn.Embedding:
+    """An embedding to be loaded. To draw one, if only for the shape, would bring in torch's compiler, for seconds."""
+    return nn.Embedding.from_pretrained(torch.empty(size, width), freeze=False)
 
 
 class _Layer(nn.Module):

@@ -1,13 +1,16 @@
 """Text to unit vectors by hashing words and their character n-grams: no training, no download, the same everywhere."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from kgqa.errors import ConfigError
 from kgqa.memory.ngrams import ngram_hashes, plain_words
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Vectors = NDArray[np.float32]
 
@@ -26,6 +29,8 @@ class HashingEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, width], unit rows; a text without letters or digits is taken as one word."""
+        from scipy import sparse  # takes a while to load, and many only name an embedder
+
         vocabulary: dict[str, int] = {}
         word_lists = [plain_words(text) for text in texts]
         columns = [vocabulary.setdefault(word, len(vocabulary)) for words in word_lists for word in words]
@@ -39,8 +44,10 @@ class HashingEmbedder:
         return vectors
 
 
-def _word_vectors(words: Sequence[str], width: int) -> sparse.csr_array:
+def _word_vectors(words: Sequence[str], width: int) -> "sparse.csr_array":
     """[V, width]: each hash of a word is a place and, by its top bit, a sign; rows are scaled to length 1."""
+    from scipy import sparse
+
     rows, hashes = ngram_hashes(words)
     places = (hashes % np.uint64(width)).astype(np.int64)
     signs = np.where(hashes >> np.uint64(63), 1.0, -1.0).astype(np.float32)
