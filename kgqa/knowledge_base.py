@@ -135,7 +135,7 @@ class KnowledgeBase:
 
         A fact that a policy for conflicts overrules has its supports too, although it is not asserted.
         """
-        return [self.ledger.provenance(triple) for triple in triples]
+        return self.ledger.provenance(triples)
 
     def fact(self, head: str, relation: str, tail: str) -> KnownFact | None:
         """All that is known of one fact: documents, sentences, offsets, extractors, confidence, generations.

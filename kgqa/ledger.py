@@ -7,7 +7,7 @@ born <= g < died. Terms are interned as integers; compaction forgets those that 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from kgqa.schema import (
     set_durable,
     undo,
 )
-from kgqa.types import Provenance
+from kgqa.types import Provenance, Triple
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,21 +204,23 @@ class Ledger:
         sql = f"SELECT doc_id, start, stop, text FROM passages JOIN docs ON docs.id = doc WHERE {_LIVE}"
         return iter(self.connection.execute(sql, {"generation": self.generation}))
 
-    def provenance(self, triple: tuple[str, str, str]) -> list[Provenance]:
-        """The supports of a triple of the graph, the surest first; empty when the graph does not hold it."""
-        ids = [self.term_id(term) for term in triple]
-        if None in ids:
-            return []
-        sql = f"""SELECT doc_id, sentence, start, stop, head_start, head_stop, tail_start, tail_stop,
+    def provenance(self, triples: Sequence[Triple]) -> list[list[Provenance]]:
+        """The supports of each triple of the graph, the surest first; empty where the graph does not hold it. Many at
+        once cost little each."""
+        sql = f"""SELECT wanted.key, doc_id, sentence, start, stop, head_start, head_stop, tail_start, tail_stop,
                 extractor, confidence
-            FROM supports JOIN docs ON docs.id = doc
-            WHERE node_head = :head AND relation = :relation AND node_tail = :tail AND {_LIVE}
-            ORDER BY confidence DESC, doc_id, start, head_start, tail_start"""
-        values = dict(zip(("head", "relation", "tail"), ids, strict=True), generation=self.generation)
-        return [
-            Provenance(row[0], row[1], (row[2], row[3]), (row[4], row[5]), (row[6], row[7]), row[8], row[9])
-            for row in self.connection.execute(sql, values)
-        ]
+            FROM json_each(:triples) AS wanted
+            CROSS JOIN terms AS h ON h.term = json_extract(wanted.value, '$[0]')
+            CROSS JOIN terms AS r ON r.term = json_extract(wanted.value, '$[1]')
+            CROSS JOIN terms AS t ON t.term = json_extract(wanted.value, '$[2]')
+            CROSS JOIN supports ON node_head = h.id AND supports.relation = r.id AND node_tail = t.id
+            CROSS JOIN docs ON docs.id = doc
+            WHERE {_LIVE} ORDER BY wanted.key, confidence DESC, doc_id, start, head_start, tail_start"""
+        found: list[list[Provenance]] = [[] for _ in triples]
+        values = {"triples": json.dumps(triples), "generation": self.generation}
+        for key, doc_id, sentence, a, b, c, d, e, f, extractor, confidence in self.connection.execute(sql, values):
+            found[key].append(Provenance(doc_id, sentence, (a, b), (c, d), (e, f), extractor, confidence))
+        return found
 
     def growth(self, table: str) -> int:
         """How many rows more this generation has in a versioned table than the one before; costs what changed."""

@@ -1,4 +1,4 @@
-"""What readers keep beside a graph: the same when it is read, made anew when it is not to be trusted, never in the way."""
+"""What readers keep beside a graph: the same when it is read, made anew when not to be trusted, never in the way."""
 
 import json
 import subprocess

@@ -114,3 +114,15 @@ def test_a_lost_file_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "kb" / name).unlink()
     with pytest.raises(StoreError, match=r"ledger\.sqlite|snapshots/gen-000001"):
         KnowledgeBase.open(tmp_path / "kb")
+
+
+def test_the_supports_of_many_facts_at_once_are_those_of_each(kb: Path) -> None:
+    with KnowledgeBase.open(kb) as base:
+        table = base.triples()
+        columns = zip(table.heads.tolist(), table.relations.tolist(), table.tails.tolist(), strict=True)
+        facts = [(table.entities[h], table.relation_terms[r], table.entities[t]) for h, r, t in columns]
+        asked = [*facts, ("urn:no", facts[0][1], facts[0][2]), *facts[::-1]]
+        together = base.provenance(asked)
+        assert together == [base.provenance([triple])[0] for triple in asked]
+        assert [bool(found) for found in together] == [triple[0] != "urn:no" for triple in asked]
+        assert base.provenance([]) == []

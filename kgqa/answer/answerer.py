@@ -1,8 +1,8 @@
 """Questions to answers with their proof: link, predict, put names, sentences and a query to what was found."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -26,7 +26,10 @@ from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import load_embedder
 from kgqa.reason.paths import Edge
 from kgqa.reason.predict import NO_ENTITY, NOT_KNOWN, Prediction, Predictor
-from kgqa.types import Answer, Candidate, Provenance, Question, Step
+from kgqa.types import Answer, Candidate, Provenance, Question, Step, Triple
+
+_MOST_EVIDENCE = 1 << 17
+"""Facts whose best support is remembered: about 100 MB."""
 
 
 class Predicts(Protocol):
@@ -96,7 +99,7 @@ class Answerer:
         self._composer = Composer(self._evaluator, predictor.embed)
         self._text_of = dict(zip(self._table.entities, self._table.entity_texts, strict=True))
         self._text_of |= zip(self._table.relation_terms, self._table.relation_texts, strict=True)
-        self._evidence: Callable[[tuple[str, str, str]], Provenance | None] = lru_cache(1 << 17)(self._best_support)
+        self._evidence: dict[Triple, Provenance | None] = {}
 
     @classmethod
     def open(
@@ -188,6 +191,7 @@ class Answerer:
             parts = list(dict.fromkeys(part for group in plans for plan in group for part in sought(plan)))
             predictions = self._predictor.predict([*linked, *parts])
             found_in = dict(zip(parts, predictions[len(linked) :], strict=True))
+            self._look_up(edge for found in predictions for path in found.paths for edge in path)
             asked_back = self._ask_back(linked, predictions[: len(linked)])
             shared = (perf_counter() - start) / len(batch)
             answers = []
@@ -245,7 +249,7 @@ class Answerer:
             candidates,
             abstained=False,
             reason="",
-            paths=tuple(tuple(self._step(edge) for edge in path) for path in found.paths),
+            paths=self._shown(found.paths),
             sparql=path_query(path_of(self._table, found.branches).branches),
         )
 
@@ -289,7 +293,7 @@ class Answerer:
             candidates,
             abstained=False,
             reason="",
-            paths=tuple(tuple(map(self._step, path)) for path in paths if path),
+            paths=self._shown(path for path in paths if path),
             sparql=query(done.expression),
             operation=formula(done.expression, self.text_of),
         )
@@ -305,15 +309,29 @@ class Answerer:
         for index, probability in zip(found.entity_index, self.calibration(confidence).tolist(), strict=True):
             yield Candidate(self._table.entity_texts[index], self._table.entities[index], probability)
 
-    def _step(self, edge: Edge) -> Step:
-        head, relation, tail, inverse = edge
-        triple = self._table.entities[head], self._table.relation_terms[relation], self._table.entities[tail]
-        return Step(*triple, self._evidence(triple), inverse)
+    def _shown(self, paths: Iterable[Sequence[Edge]]) -> tuple[tuple[Step, ...], ...]:
+        """Paths with the sentences that they stand on."""
+        edges = [tuple(path) for path in paths]
+        self._look_up(edge for path in edges for edge in path)
+        return tuple(tuple(map(self._step, path)) for path in edges)
 
-    def _best_support(self, triple: tuple[str, str, str]) -> Provenance | None:
-        supports = self.kb.provenance([triple])[0]
-        if not supports:
-            return None
-        best = supports[0]
-        # A given fact stands in no sentence; `extractor` says that these are our words.
-        return best if best.sentence else replace(best, sentence=" ".join(map(self.text_of, triple)))
+    def _step(self, edge: Edge) -> Step:
+        triple = self._triple(edge)
+        return Step(*triple, self._evidence[triple], edge[3])
+
+    def _triple(self, edge: Edge) -> Triple:
+        table = self._table
+        return table.entities[edge[0]], table.relation_terms[edge[1]], table.entities[edge[2]]
+
+    def _look_up(self, edges: Iterable[Edge]) -> None:
+        """Remembers the best support of each fact; all that are new are asked for at once."""
+        triples = dict.fromkeys(map(self._triple, edges))
+        if len(self._evidence) + len(triples) > _MOST_EVIDENCE:
+            self._evidence.clear()
+        new = [triple for triple in triples if triple not in self._evidence]
+        for triple, supports in zip(new, self.kb.provenance(new) if new else [], strict=True):
+            best = supports[0] if supports else None
+            if best and not best.sentence:
+                # A given fact stands in no sentence; `extractor` says that these are our words.
+                best = replace(best, sentence=" ".join(map(self.text_of, triple)))
+            self._evidence[triple] = best

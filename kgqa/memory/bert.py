@@ -92,7 +92,8 @@ class _Embeddings(nn.Module):
 
 def _table(size: int, width: int) -> nn.Embedding:
     """An embedding to be loaded. To draw one, if only for the shape, would bring in torch's compiler, for seconds."""
-    return nn.Embedding.from_pretrained(torch.empty(size, width), freeze=False)
+    table: nn.Embedding = nn.Embedding.from_pretrained(torch.empty(size, width), freeze=False)  # type: ignore[no-untyped-call]
+    return table
 
 
 class _Layer(nn.Module):

@@ -103,6 +103,8 @@ def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerS
         raise ModelError(f"{folder} is of format {document['format']}, whose words were hashed otherwise; train again")
     reasoner = settings.build()
     _load_weights(reasoner, folder / WEIGHTS)
+    if isinstance(reasoner.token_encoder, PretrainedTokens):
+        reasoner.token_encoder.finish()
     return reasoner.eval(), settings
 
 

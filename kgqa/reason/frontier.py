@@ -117,12 +117,6 @@ def select(frontier: Frontier, kept: Ints | NDArray[np.bool_]) -> Frontier:
     return Frontier(frontier.row[kept], frontier.entity[kept], frontier.weight[kept])
 
 
-def of_row(frontier: Frontier, row: int) -> Frontier:
-    """The part of one row, as a view."""
-    first, last = np.searchsorted(frontier.row, [row, row + 1])
-    return Frontier(frontier.row[first:last], frontier.entity[first:last], frontier.weight[first:last])
-
-
 def _lookup(frontier: Frontier, row: Ints, entity: Ints, num_entities: int) -> Floats:
     if not len(frontier.row):
         return np.zeros(len(row), dtype=np.float32)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, of_row
+from kgqa.graph.subgraph import ranges
+from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, heaviest
 from kgqa.types import Topic
 
 ALTERNATIVE = 0.5
@@ -23,6 +24,9 @@ _NEGLIGIBLE = 1e-3
 
 Edge = tuple[int, int, int, bool]
 """Head, relation, tail, and whether it was walked from tail to head; indices into the graph's table."""
+
+Walk = list[tuple[Edge, int]]
+"""Edges, first one first, each with its directed relation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +71,39 @@ class Walked:
         self.relations.append(relations)
         self.exclude.append(exclude)
 
-    def back(self, row: int, answer: int, num_hops: int) -> list[tuple[Edge, int]] | None:
-        """The heaviest walk of `num_hops` of a row into `answer`, first edge first, each with its directed relation."""
-        adjacency = self.adjacency
-        walk: list[tuple[Edge, int]] = []
-        entity = answer
-        for t in reversed(range(num_hops)):
-            followed = self.relations[t]
-            part = slice(followed.offsets[row], followed.offsets[row + 1])
-            relation = followed.relation[part]
-            here = np.full(len(relation), entity, dtype=np.int64)
-            pair, source = adjacency.neighbours(here, adjacency.inverse(relation))
-            before = of_row(self.reached[t], row)
-            weight = adjacency.weights_at(before, np.full(len(source), row, dtype=np.int64), source)
-            scores = weight * followed.weight[part][pair]
-            if not len(scores) or scores.max() <= 0:
-                return None
-            best = int(scores.argmax())
-            directed, came_from = int(relation[pair[best]]), int(source[best])
-            inverse = directed >= adjacency.num_relations
-            head, tail = (entity, came_from) if inverse else (came_from, entity)
-            walk.append(((head, directed % adjacency.num_relations, tail, inverse), directed))
-            entity = came_from
-        return walk[::-1]
+    def back(self, row: Ints, answer: Ints, num_hops: Ints) -> list[Walk | None]:
+        """The heaviest walk into each of some answers, `[k]`: of a row, of so many hops; None where there is none."""
+        walks: list[Walk] = [[] for _ in row]
+        entity, alive = answer.copy(), np.ones(len(row), dtype=bool)
+        for t in reversed(range(int(num_hops.max(initial=0)))):
+            going = np.flatnonzero(alive & (num_hops > t))
+            came_from, directed = self._back(t, row[going], entity[going])
+            alive[going] = directed >= 0
+            inverse, relation = np.divmod(directed, max(self.adjacency.num_relations, 1))
+            head, tail = np.where(inverse > 0, (entity[going], came_from), (came_from, entity[going]))
+            columns = (going, head, relation, tail, inverse > 0, directed)
+            for k, h, r, e, is_inverse, way in zip(*(column.tolist() for column in columns), strict=True):
+                walks[k].append(((h, r, e, is_inverse), way))
+            entity[going] = came_from
+        return [walk[::-1] if is_whole else None for walk, is_whole in zip(walks, alive.tolist(), strict=True)]
 
-    def program(self, topic: Topic, row: int, walk: list[tuple[Edge, int]]) -> Branch:
+    def _back(self, t: int, row: Ints, entity: Ints) -> tuple[Ints, Ints]:
+        """Where the heaviest step of hop `t` into each of some entities comes from, and its directed relation, `[k]`
+        each; -1 where no step leads there."""
+        followed = self.relations[t]
+        item, place = ranges(followed.offsets[row], followed.offsets[row + 1])
+        relation = followed.relation[place]
+        pair, source = self.adjacency.neighbours(entity[item], self.adjacency.inverse(relation))
+        owner = item[pair]
+        weight = self.adjacency.weights_at(self.reached[t], row[owner], source) * followed.weight[place][pair]
+        # The first of the heaviest of each entity; owners ascend.
+        best, _ = heaviest(Frontier(owner, np.arange(len(owner)), weight), len(row))
+        best[best >= 0] = np.where(weight[best[best >= 0]] > 0, best[best >= 0], -1)
+        if not len(owner):
+            return best, best
+        return np.where(best < 0, -1, source[best]), np.where(best < 0, -1, relation[pair[best]])
+
+    def program(self, topic: Topic, row: int, walk: Walk) -> Branch:
         """The program that `walk` is an instance of: its relations, and others nearly as heavy at the same hop."""
         hops = []
         for (_, chosen), followed in zip(walk, self.relations, strict=False):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from kgqa.knowledge_base import KnowledgeBase
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.examples import Example, Vocabulary, collate, example, known_topics
-from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, choices, collect, heaviest, of_row, select
+from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, choices, collect, heaviest, select
 from kgqa.reason.instructions import Hop
 from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
 from kgqa.reason.reasoner import Reasoner, Walks, confidence, relative_constraint
@@ -121,28 +122,22 @@ class Predictor:
         weights = self._answers(said.soft, said, said.stops, said.constraint)
         best, weight = heaviest(weights, len(examples))
         sure = confidence(*map(torch.from_numpy, (weight, said.stops, said.question))).tolist()
-        programs = [
-            self._program(said, q, int(best[q]), topics[q]) if best[q] >= 0 else {} for q in range(len(examples))
-        ]
+        programs = self._programs(said, best, topics)
         hard = self._run(programs, said)
         ends, counts = self._ends(programs, said)
         found = self._answers(hard, said, ends, counts)
         weight_of_found = self.adjacency.weights_at(weights, found.row, found.entity)
-        border = np.searchsorted(found.row, np.arange(len(examples) + 1))
+        order = np.lexsort((-weight_of_found, found.row))
+        border = np.searchsorted(found.row, np.arange(len(examples) + 1)).tolist()
+        entities, scores = found.entity[order].tolist(), weight_of_found[order].tolist()
+        answers = [entities[first:last] for first, last in pairwise(border)]
+        paths = self._paths(hard, programs, [some[: self.max_paths] for some in answers])
         for q, program in enumerate(programs):
             if not program:
                 yield Prediction(confidence=sure[q], reason=_why_not(said, q))
                 continue
-            answers, scores = (column[border[q] : border[q + 1]] for column in (found.entity, weight_of_found))
-            order = np.argsort(-scores, kind="stable")
-            yield Prediction(
-                answers[order].tolist(),
-                scores[order].tolist(),
-                tuple(program.values()),
-                list(self._paths(hard, program, answers[order[: self.max_paths]].tolist())),
-                sure[q],
-                _why_not(said, q),
-            )
+            part = scores[border[q] : border[q + 1]]
+            yield Prediction(answers[q], part, tuple(program.values()), paths[q], sure[q], _why_not(said, q))
 
     @torch.inference_mode()
     def embed(self, texts: list[str]) -> torch.Tensor:
@@ -194,24 +189,25 @@ class Predictor:
             answers = answers._replace(weight=(answers.weight * (1 - counted * (1 - there))).astype(np.float32))
         return select(answers, answers.weight > 0)
 
-    def _program(self, said: Instructed, q: int, answer: int, topics: list[Topic]) -> dict[int, Branch]:
-        """By walk, the branches that lead to the best answer; a topic that hardly counts gives none."""
-        program: dict[int, Branch] = {}
-        for walk, topic in zip(range(said.first_walk[q], said.first_walk[q + 1]), topics, strict=True):
-            if said.constraint[walk] < _COUNTS:
-                continue
-            here = np.array([walk]), np.array([answer])
-            ends = [
-                stop[walk] * self.adjacency.weights_at(of_row(step, walk), *here)[0]
-                for stop, step in zip(said.stops, said.soft.reached[1:], strict=True)
-            ]
-            back = said.soft.back(walk, answer, int(np.argmax(ends)) + 1)
-            if back is None:
-                return {}
-            (head, _, tail, inverse), _ = back[0]
-            meant = self._meant(topic, tail if inverse else head)
-            program[walk] = said.soft.program(meant, walk, back)
-        return program
+    def _programs(self, said: Instructed, best: Ints, topics: list[list[Topic]]) -> list[dict[int, Branch]]:
+        """For each question, by walk, the branches that lead to its best answer (-1: none, and no branches); a topic
+        that hardly counts gives none."""
+        walk = np.flatnonzero((said.constraint >= _COUNTS) & (best[said.question] >= 0))
+        answer = best[said.question[walk]]
+        ends = [
+            stop[walk] * self.adjacency.weights_at(step, walk, answer)
+            for stop, step in zip(said.stops, said.soft.reached[1:], strict=True)
+        ]
+        found = said.soft.back(walk, answer, np.argmax(ends, axis=0) + 1)
+        programs: list[dict[int, Branch]] = [{} for _ in topics]
+        broken = {int(said.question[w]) for w, back in zip(walk, found, strict=True) if back is None}
+        for w, back in zip(walk.tolist(), found, strict=True):
+            q = int(said.question[w])
+            if back is not None and q not in broken:
+                (head, _, tail, inverse), _ = back[0]
+                meant = self._meant(topics[q][w - int(said.first_walk[q])], tail if inverse else head)
+                programs[q][w] = said.soft.program(meant, w, back)
+        return programs
 
     def _meant(self, topic: Topic, start: int) -> Topic:
         """The topic without the candidates that are far less likely than the one the best walk started from."""
@@ -252,13 +248,22 @@ class Predictor:
                 ends[len(branch.relations) - 1, walk] = counts[walk] = 1
         return ends, counts
 
-    def _paths(self, hard: Walked, program: dict[int, Branch], answers: list[int]) -> Iterator[list[Edge]]:
-        """For each answer and each branch the path that leads there."""
-        for answer in answers:
-            for walk, branch in program.items():
-                back = hard.back(walk, answer, len(branch.relations))
-                if back is not None:
-                    yield [edge for edge, _ in back]
+    def _paths(
+        self, hard: Walked, programs: list[dict[int, Branch]], answers: list[list[int]]
+    ) -> list[list[list[Edge]]]:
+        """For each question, for each of some answers and each branch the path that leads there."""
+        wanted = [
+            (q, walk, answer, len(branch.relations))
+            for q, program in enumerate(programs)
+            for answer in answers[q]
+            for walk, branch in program.items()
+        ]
+        question, *where = np.array(wanted, dtype=np.int64).reshape(-1, 4).T
+        paths: list[list[list[Edge]]] = [[] for _ in programs]
+        for q, back in zip(question.tolist(), hard.back(*where), strict=True):
+            if back is not None:
+                paths[q].append([edge for edge, _ in back])
+        return paths
 
 
 def _why_not(said: Instructed, q: int) -> str:

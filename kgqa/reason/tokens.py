@@ -53,6 +53,9 @@ def _pad(rows: Sequence[Tensor], ranks: Sequence[Tensor]) -> TokenStates:
 _AT_ONCE = 4
 """Texts that go through the frozen layers at once: more are hardly cheaper, and a single one is filled up."""
 
+_FINISHED_AT_ONCE = 2
+"""The same once training is over, when a question that comes alone shall not wait for the work of four."""
+
 _TOGETHER = 12
 """Texts of a like length that go through trained layers at once: padding is then little of the work."""
 
@@ -62,7 +65,7 @@ class PretrainedTokens(nn.Module):
 
     The layers below stay as they are, and what they say of a text is remembered: however often a text comes, it goes
     through them once. `limit` bounds how many texts are remembered (float16: about 10 kB a text at 12 tokens and
-    width 384).
+    width 384). Once training is over, `finish` lets the same be said of all layers.
     """
 
     def __init__(
@@ -86,6 +89,14 @@ class PretrainedTokens(nn.Module):
         self._model = (model.eval().requires_grad_(False),)
         self.tuned = _cut(model, tuned_layers, name) if tuned_layers else nn.ModuleList()
         self._known: dict[str, tuple[Tensor, Tensor]] = {}
+        self._is_finished = False
+
+    def finish(self) -> None:
+        """The last layers will change no more: what they say of a text is remembered as well, of a fifth as many texts
+        (float32: about 20 kB each)."""
+        self.eval()
+        self._known.clear()
+        self._is_finished, self.limit = True, self.limit // 5
 
     def forward(self, texts: Sequence[str]) -> TokenStates:
         unknown = sorted({text for text in texts if text not in self._known})
@@ -97,7 +108,7 @@ class PretrainedTokens(nn.Module):
         known = [self._known[text] for text in texts]
         ranks = [ranks for _, ranks in known]
         rows = [states.float() for states, _ in known]
-        if self.tuned:
+        if self.tuned and not self._is_finished:
             by_length = sorted(range(len(rows)), key=lambda row: len(rows[row]))
             for start in range(0, len(rows), _TOGETHER):
                 part = by_length[start : start + _TOGETHER]
@@ -122,17 +133,20 @@ class PretrainedTokens(nn.Module):
 
     @torch.no_grad()
     def _encode(self, texts: list[str]) -> None:
-        """Texts of one length go through the model together, always `_AT_ONCE` of them and without padding: what is
+        """Texts of one length go through the model together, always so many of them and without padding: what is
         remembered of a text is then the same to the last bit whichever others came with it."""
         tokens = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
+        at_once = _FINISHED_AT_ONCE if self._is_finished else _AT_ONCE
         by_length: dict[int, list[int]] = {}
         for row, one in enumerate(tokens):
             by_length.setdefault(len(one), []).append(row)
         for rows in by_length.values():
-            for start in range(0, len(rows), _AT_ONCE):
-                part = rows[start : start + _AT_ONCE]
-                ids = torch.tensor([tokens[row] for row in islice(cycle(part), _AT_ONCE)])
+            for start in range(0, len(rows), at_once):
+                part = rows[start : start + at_once]
+                ids = torch.tensor([tokens[row] for row in islice(cycle(part), at_once)])
                 states = self._model[0](input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.half()
+                if self._is_finished:
+                    states = self._tune(TokenStates(states.float(), torch.ones_like(ids, dtype=torch.bool), ids))
                 is_topic = ids == self.tokenizer.mask_token_id
                 ranks = is_topic.cumsum(-1) * is_topic
                 self._known.update((texts[row], (states[n].clone(), ranks[n])) for n, row in enumerate(part))

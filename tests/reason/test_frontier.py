@@ -11,6 +11,7 @@ from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
 from kgqa.reason.examples import Example, collate
 from kgqa.reason.follow import edge_index, follow, ways
 from kgqa.reason.frontier import Adjacency, Frontier, choices, collect, heaviest
+from kgqa.reason.paths import Walked
 from kgqa.reason.predict import Predictor
 from kgqa.reason.reasoner import Reasoner
 from kgqa.reason.tokens import PLACEHOLDER, HashedTokens
@@ -116,3 +117,55 @@ def test_the_first_of_equals_is_the_heaviest_and_empty_rows_say_so() -> None:
     entity, weight = heaviest(frontier, 4)
     assert entity.tolist() == [3, -1, 1, -1]
     np.testing.assert_allclose(weight, [0.5, 0, 0.1, 0])
+
+
+def brute_force_back(
+    table: TripleTable, walked: Walked, row: int, answer: int, num_hops: int
+) -> list[tuple[int, float]] | None:
+    """(directed relation, weight) of the heaviest step into each entity of the walk, last one first."""
+    steps, entity, num = [], answer, len(table.relation_terms)
+    edges = [
+        edge
+        for h, r, t in zip(table.heads.tolist(), table.relations.tolist(), table.tails.tolist(), strict=True)
+        for edge in ((h, r, t), (t, r + num, h))
+    ]
+    for t in reversed(range(num_hops)):
+        followed, before = walked.relations[t], walked.reached[t]
+        part = slice(followed.offsets[row], followed.offsets[row + 1])
+        weight_of = dict(zip(followed.relation[part].tolist(), followed.weight[part].tolist(), strict=True))
+        here = before.row == row
+        there = dict(zip(before.entity[here].tolist(), before.weight[here].tolist(), strict=True))
+        scored = [
+            (there.get(source, 0.0) * weight_of.get(way, 0.0), way, source)
+            for source, way, target in edges
+            if target == entity
+        ]
+        best = max((score for score, _, _ in scored), default=0.0)
+        if best <= 0:
+            return None
+        way, entity = min((way, source) for score, way, source in scored if score == best)
+        steps.append((way, entity))
+    return steps
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 40), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_walks_are_traced_back_as_a_naive_search_does(seed: int, entities: int, facts: int, relations: int) -> None:
+    table = random_table(seed, entities, facts, relations)
+    rng = np.random.default_rng(seed)
+    # Weights are halves and quarters, so that products are exact and ties occur.
+    start = collect(np.array([0, 1, 1]), rng.integers(entities, size=3), np.full(3, 0.5, np.float32), entities)
+    walked = Walked(Adjacency(table), start)
+    for _ in range(3):
+        weights = rng.choice([0.0, 0.25, 0.5], size=(2, 2 * relations)).astype(np.float32)
+        walked.follow(choices(weights), np.zeros((2, len(walked.reached)), dtype=np.float32))
+    row, answer = (part.ravel() for part in np.meshgrid(np.arange(2), np.arange(entities)))
+    num_hops = rng.integers(1, 4, size=len(row))
+    found = walked.back(row, answer, num_hops)
+    for k, back in enumerate(found):
+        expected = brute_force_back(table, walked, int(row[k]), int(answer[k]), int(num_hops[k]))
+        assert (back is None) == (expected is None)
+        if back is not None and expected is not None:
+            came_from = [(tail if inverse else head) for (head, _, tail, inverse), _ in back]
+            assert [(way, source) for (_, way), source in zip(back, came_from, strict=True)] == expected[::-1]
+            assert all(way == relation + inverse * relations for (_, relation, _, inverse), way in back)

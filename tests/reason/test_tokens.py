@@ -1,5 +1,6 @@
 """Pretrained token encoders, tiny and random: the frozen part stays, the tuned part learns, texts are kept apart."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,10 @@ def test_other_texts_of_a_batch_change_nothing(folder: Path) -> None:
     torch.testing.assert_close(together.states[0, :length], alone.states[0])
 
 
-def test_what_is_remembered_of_a_text_is_the_same_to_the_last_bit_whatever_came_with_it(folder: Path) -> None:
+@pytest.mark.parametrize("tuned_layers", [0, 1])
+def test_what_is_remembered_of_a_text_is_the_same_to_the_last_bit_whatever_came_with_it(
+    folder: Path, tuned_layers: int
+) -> None:
     """So that a batch is answered alike by a process that has seen others before it, and by one that has not."""
     many = [" ".join(WORDS[5 + (n + k) % 5] for k in range(1 + n % 9)) for n in range(90)]
     tokenizer = transformers.BertTokenizer(str(folder / "vocab.txt"))
@@ -60,10 +64,17 @@ def test_what_is_remembered_of_a_text_is_the_same_to_the_last_bit_whatever_came_
         vocab_size=len(WORDS), hidden_size=384, num_hidden_layers=2, num_attention_heads=12, intermediate_size=384
     )
     model = transformers.BertModel(config).eval()
-    together, alone = (PretrainedTokens(tokenizer, model, name="wide") for _ in range(2))
-    together(many)
+    together, alone = (
+        PretrainedTokens(tokenizer, deepcopy(model), name="wide", tuned_layers=tuned_layers) for _ in range(2)
+    )
+    if tuned_layers:
+        together.finish()
+        alone.finish()
+    with torch.no_grad():
+        together(many)
+        for text in many:
+            alone([text])
     for text in many:
-        alone([text])
         assert torch.equal(together._known[text][0], alone._known[text][0])
 
 
