@@ -9,6 +9,7 @@ the run's processes of what is their own and of their share of what they have in
 import argparse
 import os
 import random
+import resource
 import signal
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -73,6 +75,27 @@ def write_questions(files: Sequence[Path], number: int, out: Path) -> Path:
     return out
 
 
+class Seconds(NamedTuple):
+    """Of the clock, and of processors in this process and in those that it has waited for."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> "Seconds":
+        """Since some moment."""
+        used = (resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return cls(time.perf_counter(), sum(one.ru_utime + one.ru_stime for one in used))
+
+    def __sub__(self, earlier: "Seconds") -> "Seconds":
+        return Seconds(self.wall - earlier.wall, self.cpu - earlier.cpu)
+
+    @classmethod
+    def median(cls, several: Sequence["Seconds"]) -> "Seconds":
+        """Of each for itself."""
+        return cls(*map(statistics.median, zip(*several, strict=True)))
+
+
 class Runs:
     """`kgqa answer` in processes of its own."""
 
@@ -91,9 +114,9 @@ class Runs:
             command, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         ), run
 
-    def finish(self, questions: Path, out: Path, *more: str) -> tuple[float, Watch, dict[str, float]]:
-        """Wall seconds, memory and metrics of a run."""
-        start = time.perf_counter()
+    def finish(self, questions: Path, out: Path, *more: str) -> tuple[Seconds, Watch, dict[str, float]]:
+        """What a run took, its memory and its metrics."""
+        start = Seconds.now()
         process, run = self.start(questions, out, *more)
         watch, running = Watch(process.pid), threading.Event()
         running.set()
@@ -104,13 +127,13 @@ class Runs:
         follower.join()
         if code:
             sys.exit(f"a run ended with {code}; see {run}/log.txt")
-        return time.perf_counter() - start, watch, read_json(run / "manifest.json")["metrics"]
+        return Seconds.now() - start, watch, read_json(run / "manifest.json")["metrics"]
 
 
 def large_run(runs: Runs, questions: Path, processes: Sequence[int]) -> None:
     """Rate and memory by the number of processes; the bytes have to agree."""
     rates, sizes = ("questions/s, all", "after the start"), ("peak MB", "MB at 1/4-1/2", "at the end")
-    table = Table("processes", "questions", "seconds", *rates, *sizes, "p50 ms", "p95", "p99")
+    table = Table("processes", "questions", "seconds", "CPU s", *rates, *sizes, "p50 ms", "p95", "p99")
     digests = set()
     for number in processes:
         out = runs.folder / f"answers-{number}.jsonl"
@@ -118,7 +141,8 @@ def large_run(runs: Runs, questions: Path, processes: Sequence[int]) -> None:
         digests.add(sha256_file(out))
         latencies = (f"{found[f'ms_per_question_p{percent}']:.1f}" for percent in (50, 95, 99))
         table.add_row(
-            f"{number}", f"{found['num_questions']:,}", f"{seconds:.0f}", f"{found['num_questions'] / seconds:,.0f}",
+            f"{number}", f"{found['num_questions']:,}", f"{seconds.wall:.0f}", f"{seconds.cpu:.0f}",
+            f"{found['num_questions'] / seconds.wall:,.0f}",
             f"{found['questions_per_second']:,.0f}", f"{max(watch.seen):,.0f}", f"{watch.late(0.25, 0.5):,.0f}",
             f"{watch.late(0.9, 1):,.0f}", *latencies,
         )  # fmt: skip
@@ -130,27 +154,26 @@ def one_question(runs: Runs, arguments: argparse.Namespace, questions: Path) -> 
     texts = [
         raw.decode().split("\t")[0].replace("[", "").replace("]", "") for _, raw in islice(read_lines(questions), 300)
     ]
-    start = time.perf_counter()
+    start = Seconds.now()
     with KnowledgeBase.open(arguments.kb) as kb:
         answerer = Answerer.open(kb, arguments.checkpoint)
-        load = time.perf_counter() - start
+        load = Seconds.now() - start
         seconds = []
         for text in texts:
-            start = time.perf_counter()
+            start = Seconds.now()
             answerer.ask(text)
-            seconds.append(time.perf_counter() - start)
-    seconds = sorted(seconds[20:])
+            seconds.append(Seconds.now() - start)
+    warm, late = Seconds.median(seconds[20:]), sorted(one.wall for one in seconds[20:])
     cold = [
         runs.finish(write_questions([questions], 1, runs.folder / "one"), runs.folder / "one.jsonl")[0]
         for _ in range(5)
     ]
-    table = Table(
-        "load of knowledge base and model, s", "warm question: median, ms", "p95, ms", "cold command: median of 5, s"
-    )
-    p95 = seconds[int(0.95 * len(seconds))]
-    table.add_row(
-        f"{load:.1f}", f"{1000 * statistics.median(seconds):.1f}", f"{1000 * p95:.1f}", f"{statistics.median(cold):.1f}"
-    )
+    command, p95 = Seconds.median(cold), late[int(0.95 * len(late))]
+    table = Table("", "by the clock", "of CPU")
+    table.add_row("load of knowledge base and model, s", f"{load.wall:.1f}", f"{load.cpu:.1f}")
+    table.add_row("warm question: median, ms", f"{1000 * warm.wall:.1f}", f"{1000 * warm.cpu:.1f}")
+    table.add_row("p95, ms", f"{1000 * p95:.1f}", "")
+    table.add_row("cold command: median of 5, s", f"{command.wall:.1f}", f"{command.cpu:.1f}")
     Console(width=150).print(table)
 
 
@@ -166,7 +189,7 @@ def kills(runs: Runs, questions: Path, *, number: int, processes: int) -> None:
         while True:
             process, _ = runs.start(questions, out, more)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(0, seconds) if num_kills < number else None)
+                process.wait(rng.uniform(0, seconds.wall) if num_kills < number else None)
             if process.poll() is not None:
                 break
             process.send_signal(signal.SIGKILL)
@@ -189,18 +212,20 @@ def main() -> None:
         "questions", type=Path, nargs="*", default=[DATA / f"qa_train_{n}hop.txt.gz" for n in (1, 2, 3)]
     )
     parser.add_argument("--format", default="auto", help="of the questions")
-    parser.add_argument("--number", type=int, default=100_000, help="questions of the large run")
+    parser.add_argument("--number", type=int, default=100_000, help="questions of the large run; 0: none")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=50, help="0: none")
     parser.add_argument("--killed", type=int, default=10_000, help="questions of the runs that are killed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         runs = Runs(arguments, Path(name))
-        many = write_questions(arguments.questions, arguments.number, Path(name) / "many.txt")
-        one_question(runs, arguments, many)
-        large_run(runs, many, sorted({1, arguments.processes}))
         some = write_questions(arguments.questions, arguments.killed, Path(name) / "some.txt")
-        kills(runs, some, number=arguments.kills, processes=arguments.processes)
+        if arguments.number:
+            one_question(runs, arguments, some)
+            many = write_questions(arguments.questions, arguments.number, Path(name) / "many.txt")
+            large_run(runs, many, sorted({1, arguments.processes}))
+        if arguments.kills:
+            kills(runs, some, number=arguments.kills, processes=arguments.processes)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """From the configuration to the parts that the stages are given."""
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -156,7 +157,9 @@ def answering(config: dict[str, Any], generation: str) -> Iterator[Callable[[Bat
     """What a worker answers with, opened for itself; `config` as plain values, which can be sent to it."""
     cfg = OmegaConf.create(config)
     with KnowledgeBase.open(cfg.kb, generation=generation, server=server_of(cfg)) as kb:
-        yield partial(answer_lines, answerer_of(cfg, kb), sessions=cfg.answer.session)
+        answerer = answerer_of(cfg, kb)
+        gc.freeze()  # what was opened lives as long as the worker: a million names need not be looked through each time
+        yield partial(answer_lines, answerer, sessions=cfg.answer.session)
 
 
 def answers_depend_on(cfg: DictConfig, kb: KnowledgeBase) -> dict[str, str]:

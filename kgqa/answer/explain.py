@@ -139,6 +139,7 @@ def _relative(said: Saying) -> str:
     return f"{'one of ' if said.is_plural else ''}whose {said.text} is"
 
 
+@lru_cache(1 << 14)
 def _name(text: str) -> str:
     """A name inside a sentence: on one line, and "the University of X"."""
     name = " ".join(text.split())

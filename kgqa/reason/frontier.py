@@ -54,7 +54,7 @@ class Adjacency:
         target = np.concatenate([table.tails, table.heads])
         order = np.lexsort((target, key))
         self._key, self._target = key[order], target[order]
-        leaving = np.unique(key)
+        leaving = self._key[np.diff(self._key, prepend=-1) > 0]
         self._leaving = leaving % (2 * self.num_relations) if len(leaving) else leaving
         self._leaving_from = np.searchsorted(leaving, np.arange(self.num_entities + 1) * (2 * self.num_relations))
 

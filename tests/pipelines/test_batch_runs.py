@@ -34,6 +34,13 @@ def metrics() -> dict:
     return json.loads(path.read_text())["metrics"]
 
 
+def metrics_of(out: str) -> dict:
+    """Of the run that was done and wrote that file."""
+    found = [json.loads(path.read_text()) for path in Path("runs/default").glob("answer-*/manifest.json")]
+    (one,) = [row["metrics"] for row in found if row["status"] == "done" and row["metrics"]["out"] == out]
+    return one
+
+
 def test_the_metrics_tell_latencies_and_abstentions(asked):
     assert main([*asked, "out=a.jsonl"]) == 0
     found = metrics()
@@ -111,6 +118,70 @@ def test_a_killed_run_goes_on_where_it_stopped(asked, processes):
     assert main([*asked, "out=a.jsonl", *more]) == 0
     assert Path("a.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
     assert not kept.parent.exists()
+
+
+TURNS = ("Who taught {}?", "And who taught {}?", "Which of them taught him?", "No, the other one.", "Who did he teach?")
+KILLED = """
+import os, signal, sys
+from kgqa.answer.partial import Partial
+
+append, done, most = Partial.append, [], int(sys.argv[1])
+
+def append_and_die(self, *given):
+    append(self, *given)
+    done.append(given)
+    if len(done) == most:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Partial.append = append_and_die
+from pipelines.answer import main
+
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture
+def talked(asked):
+    """The arguments of a run over conversations, among them single questions and one whose turns are out of order."""
+    rows = []
+    for number, name in enumerate(PEOPLE):
+        order = (2, 0, 1, 4, 3) if number == 1 else range(len(TURNS))
+        rows += [
+            {
+                "session": f"s{number}",
+                "turn": turn,
+                "question": TURNS[turn].format(PEOPLE[(number + turn) % len(PEOPLE)]),
+            }
+            for turn in order
+        ]
+        rows.append({"question": f"Who taught {name}?"})
+    Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return asked
+
+
+def test_conversations_are_the_same_bytes_in_several_processes(talked):
+    assert main([*talked, "out=one.jsonl"]) == 0
+    assert main([*talked, "out=two.jsonl", "engine.processes=2"]) == 0
+    assert main([*talked, "out=alone.jsonl", "answer.session=false"]) == 0
+    assert Path("one.jsonl").read_bytes() == Path("two.jsonl").read_bytes()
+    assert Path("one.jsonl").read_bytes() != Path("alone.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_killed_run_of_conversations_goes_on_where_it_stopped(talked, processes):
+    """Killed by itself once so many batches are kept, so that nothing depends on how fast the machine is."""
+    assert main([*talked, "out=whole.jsonl"]) == 0
+    arguments = [*talked, "out=a.jsonl", f"engine.processes={processes}"]
+    for number in (1, 2):
+        ran = subprocess.run(
+            [sys.executable, "-c", KILLED, str(number), *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()
+        assert not Path("a.jsonl").exists()
+    assert main(arguments) == 0
+    assert metrics_of("a.jsonl")["num_taken_over"] > 0
+    assert Path("a.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
 
 
 HOLDER = """
