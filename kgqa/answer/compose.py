@@ -16,7 +16,7 @@ from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.values import kind_of
 from kgqa.reason.frontier import Ints
 from kgqa.reason.paths import Branch
-from kgqa.reason.predict import NOT_KNOWN, Prediction
+from kgqa.reason.predict import NO_RELATION, NOT_KNOWN, Prediction
 from kgqa.types import Question
 
 Found = Mapping[Question, Prediction]
@@ -64,6 +64,8 @@ class Composer:
         confidence = min((prediction.confidence for prediction in predictions), default=1.0)
         if isinstance(expression, Count) and self._are_numbers(expression.of):
             expression = expression.of  # how many: the graph has the number itself
+        elif plan.measured:
+            return None
         if isinstance(expression, Count | Ask | Compare):
             literal = self.evaluator.literal(expression)
             return Composed(expression, (literal,), (1.0,), confidence) if literal else None
@@ -168,4 +170,4 @@ def _alike(one: str, other: str) -> bool:
 def why_not(plans: Sequence[Plan], found: Found) -> str:
     """Why no plan has an answer: what the reasoner says of the first one."""
     reasons: Iterator[str] = (found[question].reason for question in sought(plans[0]) if not found[question].branches)
-    return next(reasons, NOT_KNOWN)
+    return next(reasons, NO_RELATION if plans[0].measured else NOT_KNOWN)

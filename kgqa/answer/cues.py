@@ -74,6 +74,12 @@ COUNT = re.compile(
     r"(?P<of>\s+of\b)?",
     re.I,
 )
+UNIT = re.compile(
+    r"\s+(?:pages?|(?:(?:kilo|centi|milli)?(?:met(?:re|er)|gram(?:me)?)|mile|inche?|pound|ton(?:ne)?|lit(?:re|er)|gallon"
+    r"|degree|hour|minute|second|euro|dollar|calorie|watt|volt|hectare|acre)s?|feet|foot)\b",
+    re.I,
+)
+"""What is measured and not counted: after "how many" it asks for a number that a fact has."""
 ASK = re.compile(rf"^\W*(?:(?:and|so|but|then)\s+)?(?P<auxiliary>{AUXILIARY})\s+(?P<article>(?:{_ARTICLES})\s+)?", re.I)
 ASKS_WHICH = re.compile(rf"\b(?:{WH})\b", re.I)
 WHEN = re.compile(r"^\W*(?:(?:and|so|but|then)\s+)?(?:when|(?:(?:in|since|until)\s+)?(?:what|which)\s+years?)\b", re.I)

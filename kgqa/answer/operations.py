@@ -45,6 +45,8 @@ class Plan:
     hint: Hint | None = None
     needed: bool = True
     """False: the words may mean something else, and the question as it stands is answered where this cannot be."""
+    measured: bool = False
+    """A number is asked for that a fact has; members are not to be counted for it."""
 
 
 Part = Plan | Question | Known
@@ -87,7 +89,7 @@ def _count(question: Question) -> Iterator[Plan]:
     if cue and question.topics:
         wh = f"{cue['prep'] or ''}which{cue['of'] or ''}"
         for part in _sets(edited(question, (cue.span(), wh.capitalize()))):
-            yield Plan(Count, (part,))
+            yield Plan(Count, (part,), measured=bool(cues.UNIT.match(question.text, cue.end())))
 
 
 def _comparison(question: Question) -> Iterator[Plan]:

@@ -16,7 +16,7 @@ from kgqa.graph.subgraph import triple_table
 from kgqa.graph.terms import XSD, literal
 from kgqa.ids import ASSERTED, entity_iri, relation_iri
 from kgqa.reason.paths import Branch, RelationChoice
-from kgqa.reason.predict import NOT_KNOWN, Prediction
+from kgqa.reason.predict import NO_RELATION, NOT_KNOWN, Prediction
 from kgqa.types import Candidate, Provenance, Question, Topic
 
 NAMES = ("Ann", "Ben", "Cid", "Dan", "Kiel", "Rome", "Ben Nevis")
@@ -70,7 +70,7 @@ class Linker:
 
 class Reasoner:
     """Follows what the words of a question name, from each of its topics: `born` against its direction, `taught`
-    along it, `when` to a year."""
+    along it, `when` to a year, `high` to a height."""
 
     def __init__(self, table):
         self.table, self.asked = table, []
@@ -87,6 +87,8 @@ class Reasoner:
         relation, inverse = ("taught", False) if "taught" in words else ("born in", True)
         if "when" in words:
             relation, inverse = "born in the year", False
+        if " high " in words:
+            relation, inverse = "height", False
         sets = [self._follow({c.iri for c in topic.candidates}, relation, inverse) for topic in one.topics]
         found = sorted(set.intersection(*sets)) if sets else []
         if not found or "unsure" in words:
@@ -183,6 +185,16 @@ words = st.sampled_from(
     [*NAMES, "How many", "was", "Did", "or", "and", "not", "first", "before 1900", "the oldest", ",", "?", "of",
      "except", "more than 3", "between 1900 and 1910", "who", "\x1b[31m", "\x00", '"}', "’"]
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", ["pages has", "metres above the sea is", "kilograms were", "Feet were"])
+def test_what_is_measured_is_not_counted(answerer, asked):
+    answer = answerer.ask(f"How many {asked} taught by Ann?")
+    assert (answer.abstained, answer.reason, answer.answers) == (True, NO_RELATION, ())
+
+
+def test_a_number_that_a_fact_has_is_given_in_whatever_unit(answerer):
+    assert [found.text for found in answerer.ask("How many metres high is Ben Nevis?").answers] == ["1345"]
 
 
 @given(st.lists(words, max_size=12).map(" ".join))
