@@ -34,6 +34,10 @@ from kgqa.artifacts import read_json, sha256_file
 DATA = Path(os.environ.get("KGQA_DATA", "../shared/data")) / "metaqa"
 
 
+_KILLED_WITHIN = 0.7
+"""Share of a whole run's time in which the moment of a kill is drawn; later, most runs are done before it comes."""
+
+
 @dataclass
 class Watch:
     """The memory of a session of processes while it runs, in MB."""
@@ -189,7 +193,7 @@ def kills(runs: Runs, questions: Path, *, number: int, processes: int) -> None:
         while True:
             process, _ = runs.start(questions, out, more)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(0, seconds.wall) if num_kills < number else None)
+                process.wait(rng.uniform(0, _KILLED_WITHIN * seconds.wall) if num_kills < number else None)
             if process.poll() is not None:
                 break
             process.send_signal(signal.SIGKILL)
@@ -199,7 +203,7 @@ def kills(runs: Runs, questions: Path, *, number: int, processes: int) -> None:
         num_same += out.read_bytes() == whole.read_bytes()
         out.unlink()
     Console().print(
-        f"{num_kills} kills -9 in {num_files} runs: {num_same} of {num_files} files byte for byte as without a kill"
+        f"{num_kills} kills -9, {processes} processes: {num_same} of {num_files} files byte for byte as without a kill"
     )
 
 

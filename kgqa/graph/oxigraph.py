@@ -81,7 +81,8 @@ class GraphStore:
     def load(self, lines: Iterable[str]) -> int:
         """Adds lines of N-Quads that `nquad` wrote, or the like of them, through the bulk loader; returns how many."""
         source = _Lines(lines)
-        self.native.bulk_load(cast(IO[bytes], source), ox.RdfFormat.N_QUADS)
+        # Lenient: canonical terms were validated when they came in, and need not be once more.
+        self.native.bulk_load(cast(IO[bytes], source), ox.RdfFormat.N_QUADS, lenient=True)
         return source.num_lines
 
     def remove(self, quads: Iterable[Quad]) -> int:
