@@ -34,10 +34,6 @@ from kgqa.artifacts import read_json, sha256_file
 DATA = Path(os.environ.get("KGQA_DATA", "../shared/data")) / "metaqa"
 
 
-_KILLED_WITHIN = 0.7
-"""Share of a whole run's time in which the moment of a kill is drawn; later, most runs are done before it comes."""
-
-
 @dataclass
 class Watch:
     """The memory of a session of processes while it runs, in MB."""
@@ -184,16 +180,17 @@ def one_question(runs: Runs, arguments: argparse.Namespace, questions: Path) -> 
 def kills(runs: Runs, questions: Path, *, number: int, processes: int) -> None:
     """Runs that are killed at random moments and started again until they are done."""
     more = f"engine.processes={processes}"
-    whole = runs.folder / "whole.jsonl"
+    whole, out = runs.folder / "whole.jsonl", runs.folder / "killed.jsonl"
     seconds, _, _ = runs.finish(questions, whole, more)
     rng = random.Random(0)
-    num_kills = num_files = num_same = 0
+    num_kills = num_files = num_same = num_late = 0
     while num_kills < number:
-        out = runs.folder / "killed.jsonl"
         while True:
             process, _ = runs.start(questions, out, more)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(0, _KILLED_WITHIN * seconds.wall) if num_kills < number else None)
+            if num_kills < number:
+                num_late += _wait_to_kill(process, out, seconds.wall, rng)
+            else:
+                process.wait()
             if process.poll() is not None:
                 break
             process.send_signal(signal.SIGKILL)
@@ -202,9 +199,28 @@ def kills(runs: Runs, questions: Path, *, number: int, processes: int) -> None:
         num_files += 1
         num_same += out.read_bytes() == whole.read_bytes()
         out.unlink()
-    Console().print(
-        f"{num_kills} kills -9, {processes} processes: {num_same} of {num_files} files byte for byte as without a kill"
+    Console(width=150).print(
+        f"{num_kills} kills -9, {num_late} of them after more answers were kept, {processes} processes: "
+        f"{num_same} of {num_files} files byte for byte as without a kill"
     )
+
+
+def _wait_to_kill(process: subprocess.Popen[bytes], out: Path, whole: float, rng: random.Random) -> bool:
+    """Half of the times for any moment of a run, else for one soon after it has kept more answers than there were, so
+    that not all kills fall into the start. Whether it had kept more and is still there to be killed."""
+    kept = out.with_name(f".{out.name}.partial") / "batches.jsonl"
+
+    def size() -> int:
+        return kept.stat().st_size if kept.exists() else 0
+
+    before, wait = size(), rng.uniform(0, whole)
+    if rng.random() < 0.5:
+        while process.poll() is None and size() <= before:
+            time.sleep(0.01)
+        wait = rng.uniform(0, 0.1 * whole)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(wait)
+    return process.poll() is None and size() > before
 
 
 def main() -> None:
