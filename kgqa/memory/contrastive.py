@@ -18,12 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn import functional as F
 
-from kgqa.artifacts import write_atomic
 from kgqa.errors import ConfigError, InputError, ModelError
 from kgqa.ids import digest
 from kgqa.memory.devices import torch_device
@@ -32,6 +29,7 @@ from kgqa.memory.index import flat_search
 from kgqa.memory.lessons import Batches, FactBatch, Lessons, NameBatch
 from kgqa.memory.noise import slip
 from kgqa.memory.text_encoder import SETTINGS, TextEncoder, encoder_name, load_encoder, save_encoder
+from kgqa.memory.unfinished import keep, resume
 from kgqa.progress import progress
 
 log = logging.getLogger(__name__)
@@ -122,7 +120,8 @@ def _train(
     """All steps that are left; returns the last loss."""
     # No decay: vectors are scaled to length 1, and the n-grams that training never met are to stay as they are.
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=options.learning_rate, weight_decay=0.0, fused=True)
-    first, value = _resume(encoder, optimizer, unfinished, training)
+    found = resume(unfinished, encoder, optimizer, training=training)
+    first, value = (int(found["step"]), float(found["loss"])) if found else (0, float("nan"))
     with progress("training", options.steps - first) as advance:
         for step in range(first, options.steps):
             optimizer.param_groups[0]["lr"] = options.learning_rate * _rate(step, options)
@@ -136,7 +135,8 @@ def _train(
             optimizer.step()
             advance(1)
             if (step + 1) % options.checkpoint_steps == 0:
-                _keep(encoder, optimizer, unfinished, training, step + 1, value)
+                about = {"step": str(step + 1), "loss": repr(value)}
+                keep(unfinished, encoder, optimizer, training=training, about=about)
     return value
 
 
@@ -164,40 +164,6 @@ def _facts_loss(encoder: TextEncoder, batches: Batches, batch: FactBatch, temper
     of_relations = encoder([lessons.relations[relation] for relation in relations.tolist()])[between.ravel()]
     composed = F.normalize(of_entities.sum(1) + of_relations, dim=-1)
     return contrast(encoder(batch.queries), composed, batch.barred, temperature)
-
-
-def _keep(
-    encoder: TextEncoder, optimizer: torch.optim.Optimizer, path: Path, training: str, step: int, loss: float
-) -> None:
-    """Weights and optimiser, so that the steps that are left give what they would have given."""
-    tensors = {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
-    for place, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{place}.{name}": tensor for name, tensor in state.items()}
-    about = {"training": training, "step": str(step), "loss": repr(loss)}
-    write_atomic(path, save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, metadata=about))
-
-
-def _resume(encoder: TextEncoder, optimizer: torch.optim.Optimizer, path: Path, training: str) -> tuple[int, float]:
-    """(first step to do, last loss): from the checkpoint at `path` when it is of this training, else from the start."""
-    if not path.is_file():
-        return 0, float("nan")
-    with safe_open(path, "pt") as file:
-        about = file.metadata()
-    if about["training"] != training:
-        log.warning("%s is of another training, which is given up: this one starts anew", path)
-        return 0, float("nan")
-    tensors = load_file(path)
-    encoder.load_state_dict(
-        {name.removeprefix("encoder."): tensor for name, tensor in tensors.items() if name.startswith("encoder.")}
-    )
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, place, part = name.split(".")
-            state.setdefault(int(place), {})[part] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    log.info("the training in %s goes on at step %s", path.parent, about["step"])
-    return int(about["step"]), float(about["loss"])
 
 
 @torch.inference_mode()

@@ -49,14 +49,18 @@ class EncoderLayer(nn.Module):
         )
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """`[n, L, W], [n, L] -> [n, L, W]`."""
+        """`[n, L, W] -> [n, L, W]`. mask: `[n, L]`, True on what may be attended to; or `[n, heads, L, L]`, added to
+        the scores (1 in place of n or heads: the same for all).
+        """
         n, length, width = states.shape
         projected = self.query_key_value(self.attention_norm(states))
         query, key, value = projected.view(n, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         # softmax(Q K^T / sqrt(d_k)) V
         attended = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask[:, None, None, :], dropout_p=self.dropout if self.training else 0.0
-        )
+            query, key, value,
+            attn_mask=mask if mask.dim() == 4 else mask[:, None, None, :],
+            dropout_p=self.dropout if self.training else 0.0,
+        )  # fmt: skip
         states = states + self.out(attended.transpose(1, 2).reshape(n, length, width))
         updated: Tensor = states + self.feed_forward(states)
         return updated

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from kgqa.errors import InputError
-from kgqa.memory.short_term import Interface, MemoryState, content_weights, initial_state, step
+from kgqa.memory.interface import Interface, ReadInterface, WriteInterface
+from kgqa.memory.links import follow
+from kgqa.memory.short_term import MemoryState, content_weights, initial_state, step
 
 NUM_SLOTS = 24
 """About eight turns: a turn writes its topics and its answers."""
@@ -46,7 +48,7 @@ class SessionMemory:
                 "the session was kept with another reasoner: start a new one"
             )
         _, state = step(self._without(name).state, _hard_write(vector), allocator="lru")
-        slot = int(state.write_weights[0].argmax())
+        slot = int(state.write_weights[0, 0].argmax())
         kept = tuple("" if old == name else old for old in self.names)
         return replace(self, state=state, names=(*kept[:slot], name, *kept[slot + 1 :]))
 
@@ -61,11 +63,12 @@ class SessionMemory:
     def _recency(self) -> Tensor:
         """Weights that fall from the slot written last to the first one, `[N]`."""
         # backward reads: w <- L^T w, from the precedence on
-        weights, here = torch.zeros_like(self.state.precedence[0]), self.state.precedence[0]
+        assert self.state.link is not None  # `empty` makes it
+        weights, here = torch.zeros_like(self.state.usage), self.state.precedence
         for age in range(len(self.names)):
-            weights = weights + _DECAY**age * here
-            here = self.state.link[0].T @ here
-        return weights
+            weights = weights + _DECAY**age * here[:, 0]
+            here = follow(self.state.link, here)[0][:, :, 0]
+        return weights[0]
 
     def _without(self, name: str) -> Self:
         """Without what goes by a name: its slot is the next to be written."""
@@ -83,24 +86,34 @@ class SessionMemory:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
         """Of `to_json`."""
-        state = MemoryState(*(torch.tensor(fields[field], dtype=torch.float32) for field in MemoryState._fields))
-        return cls(state, tuple(fields["names"]))
+        names = tuple(fields["names"])
+        empty = initial_state(1, num_slots=len(names), width=len(fields["slots"][0][0]), num_reads=1)
+        # Sessions that were kept before there were several write heads have no dimension for them.
+        parts = {
+            field: torch.tensor(fields[field], dtype=torch.float32).view_as(getattr(empty, field))
+            for field in MemoryState._fields
+        }
+        return cls(MemoryState(**parts), names)
 
 
 def _hard_write(vector: Tensor) -> Interface:
     """Write all of a vector into the slot that was used least, and read what is like it."""
-    one, width = torch.ones(1), vector.shape[0]
+    key, one = vector.reshape(1, 1, -1), torch.ones(1, 1)
     return Interface(
-        read_keys=vector.reshape(1, 1, -1),
-        read_strengths=torch.full((1, 1), _SHARPNESS),
-        read_modes=torch.tensor([[[0.0, 1.0, 0.0]]]),
-        write_key=vector.reshape(1, -1),
-        write_strength=one,
-        write_vector=vector.reshape(1, -1),
-        erase=torch.ones(1, width),
-        free_gates=torch.zeros(1, 1),
-        allocation_gate=one,
-        write_gate=one,
+        ReadInterface(
+            keys=key,
+            strengths=torch.full((1, 1), _SHARPNESS),
+            modes=torch.tensor([[[0.0, 1.0, 0.0]]]),
+        ),
+        WriteInterface(
+            keys=key,
+            strengths=one,
+            vectors=key,
+            erase=torch.ones_like(key),
+            free_gates=torch.zeros(1, 1),
+            allocation_gates=one,
+            gates=one,
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgqa.memory import short_term
+from kgqa.memory.interface import InterfaceLayer
 from kgqa.reason.tokens import TokenStates
 
 
@@ -107,7 +108,7 @@ class Instructions(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.score = RelationScorer(token_width, width)
         self.followed = nn.Linear(token_width, width)
-        self.interface = short_term.InterfaceLayer(2 * width, width=width, num_reads=num_reads)
+        self.interface = InterfaceLayer(2 * width, width=width, num_reads=num_reads)
         self.arrived = nn.Sequential(nn.Linear(4 * width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, 1))
         self.exclude = nn.Linear(width, max_hops)
         nn.init.constant_(self.exclude.bias, -2.0)  # leave nothing out until it has been learned
