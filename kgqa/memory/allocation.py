@@ -8,6 +8,7 @@ from functools import reduce
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def retention(read_weights: Tensor, free_gates: Tensor) -> Tensor:
@@ -19,7 +20,7 @@ def retention(read_weights: Tensor, free_gates: Tensor) -> Tensor:
 def updated_usage(usage: Tensor, write_weights: Tensor, retained: Tensor) -> Tensor:
     """Usage after the last write and this step's freeing: `[B, N], [B, H, N], [B, N] -> [B, N]`."""
     # u_t = (u_{t-1} + w^w_{t-1} - u_{t-1} o w^w_{t-1}) o psi_t; several heads one after the other
-    return (1 - (1 - usage) * product(1 - write_weights)) * retained
+    return reduce(_used, write_weights.unbind(1), usage) * retained
 
 
 def allocation_weights(usage: Tensor, write_gates: Tensor) -> Tensor:
@@ -28,11 +29,15 @@ def allocation_weights(usage: Tensor, write_gates: Tensor) -> Tensor:
     write_gates say how far each head writes to a free slot: what it takes is used for the heads after it. No gradient
     flows through the order.
     """
-    heads = []
-    for gate in write_gates.unbind(1):
+    heads = [free_weights(usage)]
+    for gate in write_gates.unbind(1)[:-1]:
+        usage = _used(usage, gate.unsqueeze(-1) * heads[-1])
         heads.append(free_weights(usage))
-        usage = usage + (1 - usage) * gate.unsqueeze(-1) * heads[-1]
     return torch.stack(heads, dim=1)
+
+
+def _used(usage: Tensor, weights: Tensor) -> Tensor:
+    return torch.addcmul(usage, 1 - usage, weights)  # u + w - u w
 
 
 def free_weights(usage: Tensor) -> Tensor:
@@ -40,7 +45,7 @@ def free_weights(usage: Tensor) -> Tensor:
     # a[phi_j] = (1 - u[phi_j]) prod_{l<j} u[phi_l], phi = argsort(u) ascending
     order = usage.detach().argsort(dim=-1, stable=True)
     ascending = usage.gather(-1, order)
-    before = torch.cat([torch.ones_like(ascending[:, :1]), ascending[:, :-1]], dim=-1).cumprod(dim=-1)
+    before = F.pad(ascending[:, :-1], (1, 0), value=1.0).cumprod(dim=-1)
     return torch.zeros_like(usage).scatter(-1, order, (1 - ascending) * before)
 
 

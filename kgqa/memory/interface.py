@@ -92,16 +92,20 @@ class InterfaceLayer(nn.Module):
         self.linear = nn.Linear(controller_width, sizes)
 
     def forward(self, controller: Tensor) -> Interface:
-        parts = _split(self.linear(controller), [*self.shapes, *self.more, *self.write_mask])
-        keys, strengths, vectors, erase, free, allocation, gates = parts[3:10]
+        said = self.linear(controller)
+        parts = _split(said, [*self.shapes, *self.more, *self.write_mask])
+        keys, strengths, vectors = parts[3:6]
+        # What lies between 0 and 1 stands side by side, so that one sigmoid does for all of it.
+        gated = torch.sigmoid(said[..., _total(self.shapes[:6]) : _total(self.shapes)])
+        erase, free, allocation, gates = _split(gated, self.shapes[6:])
         write = WriteInterface(
             keys=keys,
             strengths=1 + F.softplus(strengths),
             vectors=vectors,
-            erase=torch.sigmoid(erase),
-            free_gates=torch.sigmoid(free),
-            allocation_gates=torch.sigmoid(allocation),
-            gates=torch.sigmoid(gates),
+            erase=erase,
+            free_gates=free,
+            allocation_gates=allocation,
+            gates=gates,
             masks=torch.sigmoid(parts[-1]) if self.write_mask else None,
         )
         return Interface(_read_interface(parts[:3], parts[10 : 10 + len(self.more)]), write)
@@ -135,5 +139,5 @@ def _total(shapes: Shapes) -> int:
 
 
 def _split(values: Tensor, shapes: Shapes) -> list[Tensor]:
-    parts = values.split([math.prod(shape) for shape in shapes], dim=-1)
-    return [part.unflatten(-1, shape) for part, shape in zip(parts, shapes, strict=True)]
+    parts = torch.split(values, [math.prod(shape) for shape in shapes], dim=-1)
+    return [part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]

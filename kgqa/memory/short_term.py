@@ -114,11 +114,11 @@ def content_weights(
     """
     # C(M, k, b)[i] = softmax_i(b * cos(M[i] o m, k o m))            DNC eq. 2; the mask m from Csordas & Schmidhuber
     if masks is None:
-        lengths = _length(torch.linalg.vector_norm(slots, dim=-1).square()).unsqueeze(1)
+        lengths = _length(slots).unsqueeze(1)
     else:
-        lengths = _length(masks.square() @ slots.square().transpose(-1, -2))
+        lengths = (masks.square() @ slots.square().transpose(-1, -2) + _EPSILON).sqrt()
         keys = keys * masks
-    scale = strengths / _length(torch.linalg.vector_norm(keys, dim=-1).square())
+    scale = strengths / _length(keys)
     keys = keys if masks is None else keys * masks
     scores = scale.unsqueeze(-1) * (keys @ slots.transpose(-1, -2)) / lengths
     if present is not None:
@@ -126,8 +126,8 @@ def content_weights(
     return torch.softmax(scores, dim=-1)
 
 
-def _length(squares: Tensor) -> Tensor:
-    return (squares + _EPSILON).sqrt()
+def _length(rows: Tensor) -> Tensor:
+    return (rows.square().sum(-1) + _EPSILON).sqrt()
 
 
 def erase_add(slots: Tensor, write_weights: Tensor, erase: Tensor, add: Tensor) -> Tensor:
