@@ -47,7 +47,7 @@ _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 MADE_WITH = ("extract", "embedder", "memory", "conflict")
 """The parts of the configuration that a generation depends on."""
 
-_NO_MATTER = ("chat", "engine", "name", "out", "report", "run", "compare", "retrieve", "inspect")
+_NO_MATTER = ("chat", "engine", "name", "out", "report", "run", "compare", "retrieve", "inspect", "task")
 """Keys on which no answer depends."""
 
 

@@ -25,6 +25,7 @@ from kgqa.types import Question
 
 from .parts import linker_of, questions_of, server_of
 from .stage import stage
+from .train_stories import train_stories
 
 
 @stage(
@@ -33,7 +34,9 @@ from .stage import stage
     example="kgqa train kb=kb/mine qa=files qa.train=train.jsonl",
 )
 def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
-    """Link the questions' topics, train, calibrate."""
+    """Link the questions' topics, train, calibrate; or, with task=babi, train the reader of stories."""
+    if cfg.task.kind == "babi":
+        return train_stories(cfg, run_folder)
     kind = cfg.encoder.kind if cfg.encoder.kind != "auto" else default_encoder()
     encoder = EncoderSettings(
         kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets, cfg.encoder.tuned_layers

@@ -1,0 +1,1 @@
+"""Stories read sentence by sentence into the short-term memory, and questions answered from it."""
