@@ -184,6 +184,38 @@ def test_several_heads_that_write_to_free_slots_write_to_different_ones(allocato
         torch.testing.assert_close(after.slots[torch.arange(B), weights.argmax(-1)], vector)
 
 
+@given(seed=st.integers(0, 10_000), heads=st.integers(1, 3))
+@settings(max_examples=20, deadline=None)
+def test_least_recent_use_agrees_with_naive_loops(seed: int, heads: int) -> None:
+    state, said = random_state(seed, heads=heads), interface(seed + 1, heads=heads)
+    state = state._replace(usage=torch.rand(B, N, dtype=torch.float64))
+    _, after = m.step(state, said, allocator="lru")
+    count = max(R, heads)
+    for b in range(B):
+        free = sorted(range(N), key=lambda i: float(state.usage[b, i]))[:count]
+        for h in range(heads):
+            gate, a = float(said.write.gates[b, h]), float(said.write.allocation_gates[b, h])
+            own = free[h::heads]
+            for i in range(N):
+                before = sum(float(state.read_weights[b, r, i]) for r in range(R)) / R
+                weight = gate * ((1 - a) * before + a * (i in own) / len(own))
+                assert float(after.write_weights[b, h, i]) == pytest.approx(weight, abs=1e-9)
+        for i in range(N):
+            accessed = sum(float(after.read_weights[b, r, i]) for r in range(R))
+            accessed += sum(float(after.write_weights[b, h, i]) for h in range(heads))
+            assert float(after.usage[b, i]) == pytest.approx(0.95 * float(state.usage[b, i]) + accessed, abs=1e-9)
+
+
+def test_the_least_used_slot_is_emptied_before_it_is_written() -> None:
+    state, said = random_state(26), interface(27).write
+    one = m.MemoryState(*(part[:, :1] if name == "read_weights" else part for name, part in state._asdict().items()))
+    ones = torch.ones_like(said.gates)
+    wholly = said._replace(gates=ones, allocation_gates=ones, erase=torch.zeros_like(said.erase))
+    after = m.write(one._replace(usage=torch.arange(N).flip(0).double().expand(B, N)), wholly, allocator="lru")
+    torch.testing.assert_close(after.slots[:, N - 1], said.vectors[:, 0])
+    torch.testing.assert_close(after.slots[:, : N - 1], state.slots[:, : N - 1])
+
+
 def test_full_write_gives_usage_one_and_full_free_gives_zero() -> None:
     ones, zeros = torch.ones(1, N), torch.zeros(1, N)
     assert updated_usage(zeros, ones.unsqueeze(1), ones).tolist() == ones.tolist()

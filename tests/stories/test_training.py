@@ -25,7 +25,7 @@ OPTIONS = StoryTraining(
 
 
 def test_it_learns_where_people_are(tmp_path: Path) -> None:
-    options = replace(OPTIONS, steps=200, batch_questions=64, evaluate_every=100)
+    options = replace(OPTIONS, steps=150, batch_questions=64, evaluate_every=75)
     scores = fit(walks(2000), SIZES, options, folder=tmp_path / "checkpoints", seed=0)
     assert scores["dev_error"] < 30  # guessing gives 75
     assert evaluate(tmp_path / "checkpoints" / "best", walks(300, seed=1), batch_questions=64)[1] < 30
