@@ -255,6 +255,7 @@ def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:
         Extractor,
         pipeline=keys.pipeline,
         patterns=Path(keys.patterns) if keys.patterns else None,
+        sources=tuple(keys.sources),
         min_confidence=keys.min_confidence,
     )
     extractor: TextExtractor = opened()

@@ -1,4 +1,4 @@
-"""Train the English pipeline that the package ships: `python -m pipelines.train_extractor [key=value ...]`."""
+"""Train what the extractor ships with: `python -m pipelines.train_extractor [parts=[relations]] [key=value ...]`."""
 
 import logging
 from pathlib import Path
@@ -6,23 +6,55 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from kgqa.errors import ConfigError
+from kgqa.memory.pretrained import load_minilm
+from kgqa.text.piece_training import distil
+from kgqa.text.relation_pipeline import train_reader
 from kgqa.text.train_nlp import train_pipeline
+from kgqa.text.train_relations import Recipe
 
 LOG = logging.getLogger(__name__)
+PARTS = ("pipeline", "relations")
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train_extractor")
 def main(cfg: DictConfig) -> None:
     """Train with the given keys and log the counts."""
-    counts = train_pipeline(
-        data_root=Path(cfg.data_root),
+    if unknown := sorted(set(cfg.parts) - set(PARTS)):
+        raise ConfigError(f"parts names {unknown}; what can be trained is {list(PARTS)}")
+    if "pipeline" in cfg.parts:
+        counts = train_pipeline(
+            data_root=Path(cfg.data_root),
+            work_dir=Path(cfg.work_dir),
+            output_dir=Path(cfg.output_dir),
+            seed=cfg.seed,
+            epochs=cfg.epochs,
+            name_repeats=cfg.name_repeats,
+        )
+        LOG.info("pipeline trained: %s", counts)
+    if "relations" in cfg.parts:
+        LOG.info("relations trained: %s", _relations(cfg))
+
+
+def _relations(cfg: DictConfig) -> dict[str, int]:
+    keys = cfg.relations
+    return train_reader(
+        distil(*load_minilm()),
+        knowledgenet=Path(keys.knowledgenet),
+        folds=list(keys.folds),
+        redocred=Path(keys.redocred),
+        num_documents=keys.num_documents,
+        ner=Path(cfg.data_root) / "ner",
+        pipeline=keys.pipeline,
+        held_back=keys.held_back,
+        recipe=Recipe(
+            epochs=keys.epochs, seed=cfg.seed, hidden=keys.hidden, dropout=keys.dropout,
+            learning_rate=keys.learning_rate, weight_decay=keys.weight_decay, batch_tokens=keys.batch_tokens,
+            entity_pairs_weight=keys.entity_pairs_weight, names_share=keys.names_share,
+        ),
         work_dir=Path(cfg.work_dir),
-        output_dir=Path(cfg.output_dir),
-        seed=cfg.seed,
-        epochs=cfg.epochs,
-        name_repeats=cfg.name_repeats,
-    )
-    LOG.info("extractor trained: %s", counts)
+        output_dir=Path(keys.output_dir),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

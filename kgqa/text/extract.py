@@ -12,8 +12,9 @@ from pathlib import Path
 from spacy.language import Language
 
 from kgqa.errors import ConfigError
-from kgqa.ids import digest, entity_iri, relation_iri
-from kgqa.text import coreference, mentions, nlp, reader
+from kgqa.ids import digest, entity_iri
+from kgqa.text import classified, coreference, mentions, nlp, reader
+from kgqa.text.classified import Classified
 from kgqa.text.coreference import Resolver
 from kgqa.text.entities import Entity
 from kgqa.text.fillers import is_of
@@ -23,13 +24,31 @@ from kgqa.text.mentions import Spot
 from kgqa.text.nlp import Parse
 from kgqa.text.patterns import PATTERNS, load_patterns
 from kgqa.text.relations import Candidate, Matcher
-from kgqa.types import Document, Fact, Mention, Passage, Provenance
+from kgqa.types import Document, Fact, Mention, Passage, Provenance, Span
 
 WINDOW_CHARACTERS = 1_000_000
 """Names and pronouns are resolved within this much text at a time: some 400 pages, a gigabyte of parses at most."""
 
-TRAINING = frozenset({"gum.py", "nlp_corpus.py", "train_nlp.py", "treebank.py"})
+TRAINING = frozenset({
+    "gum.py", "nlp_corpus.py", "piece_training.py", "relation_corpus.py", "relation_examples.py",
+    "relation_pipeline.py", "relation_training.py", "train_nlp.py", "train_relations.py", "treebank.py",
+})  # fmt: skip
 """Modules beside this one that train the pipeline and never read a user's document."""
+
+SOURCES = ("patterns", "classifier")
+"""What finds facts; where several do, the first has a sentence's fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A relation between two mentions as the text has it, whatever they stand for."""
+
+    relation: str
+    """Its IRI."""
+    head_span: Span
+    tail_span: Span
+    confidence: float
+    extractor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +61,24 @@ class Extraction:
     facts: tuple[Fact, ...]
     aliases: tuple[tuple[str, str], ...]
     """(name, term): every name by which the document calls an entity."""
+    statements: tuple[Statement, ...] = ()
+    """What the facts were made of, before anybody was found for "she" and before doubles were left out."""
 
 
 class Extractor:
     """A pipeline with its patterns. `pipeline`: see nlp.load_pipeline; `patterns`: a file in patterns.toml's notation;
-    facts below `min_confidence` are left out."""
+    `sources`: which of SOURCES are asked; facts below `min_confidence` are left out."""
 
     def __init__(
-        self, *, pipeline: str = nlp.DEFAULT_PIPELINE, patterns: Path | None = None, min_confidence: float = 0.0
+        self,
+        *,
+        pipeline: str = nlp.DEFAULT_PIPELINE,
+        patterns: Path | None = None,
+        sources: Sequence[str] = SOURCES,
+        min_confidence: float = 0.0,
     ) -> None:
+        if not sources or set(sources) - set(SOURCES):
+            raise ConfigError(f"extract.sources is {list(sources)}; choose one or more of {list(SOURCES)}")
         if not 0 <= min_confidence <= 1:
             raise ConfigError(f"extract.min_confidence is {min_confidence}; it is a probability, from 0 to 1")
         self._pipeline_name = pipeline
@@ -58,17 +86,21 @@ class Extractor:
         self._min_confidence = min_confidence
         self._lex = lexicon()
         relations = load_patterns(self._patterns)
-        self._matcher = Matcher(relations, self._lex)
-        self._symmetric = frozenset(relation_iri(relation.name) for relation in relations if relation.symmetric)
-        self._nlp = nlp.load_pipeline(pipeline)
+        self._matcher = Matcher(relations if "patterns" in sources else (), self._lex)
+        self._by_property = classified.by_property(relations)
+        self._symmetric = frozenset(relation.iri for relation in relations if relation.symmetric)
+        self._reads = "classifier" in sources
+        self._sources = [source for source in SOURCES if source in sources]
+        self._nlp = nlp.load_pipeline(pipeline, relations=self._reads)
 
     @cached_property
     def identity(self) -> str:
-        """Changes when the pipeline's weights, the patterns, the word lists, the threshold or this code change."""
+        """Changes when the weights, the patterns, the word lists, the sources, the threshold or this code change."""
         modules = sorted(file for file in Path(__file__).parent.glob("*.py") if file.name not in TRAINING)
         code = [file.read_text("utf-8") for file in modules]
-        texts = [self._patterns.read_text("utf-8"), LEXICON.read_text("utf-8"), str(self._min_confidence)]
-        return digest(nlp.pipeline_identity(self._pipeline_name), *texts, *code)[:32]
+        files = (self._patterns, LEXICON, classified.PROPERTIES)
+        texts = [*(file.read_text("utf-8") for file in files), *self._sources, str(self._min_confidence)]
+        return digest(nlp.pipeline_identity(self._pipeline_name, relations=self._reads), *texts, *code)[:32]
 
     def extract(self, documents: Iterable[Document]) -> Iterator[Extraction]:
         """The extractions of the documents, in their order, one at a time."""
@@ -80,20 +112,24 @@ class Extractor:
         found: list[Mention] = []
         facts: dict[tuple[str, str, str, int], Fact] = {}
         aliases: dict[tuple[str, str], None] = {}
+        statements: list[Statement] = []
         for window in _windows([passage for passage in passages if _is_prose(passage, document)]):
             resolver, paragraphs = self._read(document, window)
-            for fact in self._candidates(document, paragraphs, resolver):
+            for fact in self._candidates(document, paragraphs, resolver, statements):
                 start = fact.provenance.span[0]
                 if fact.relation not in self._symmetric or (fact.tail, fact.relation, fact.head, start) not in facts:
                     facts.setdefault((*fact.triple, start), fact)
             found.extend(_mentions(paragraphs, document.text, resolver))
             aliases.update(dict.fromkeys(_aliases(resolver, self._lex)))
-        return Extraction(document, passages, tuple(found), tuple(facts.values()), tuple(aliases))
+        return Extraction(document, passages, tuple(found), tuple(facts.values()), tuple(aliases), tuple(statements))
 
     def _read(self, document: Document, window: Sequence[Passage]) -> tuple[Resolver, list[tuple[Parse, list[Spot]]]]:
         """Parses a window and finds its names; labels and names agree over all of it."""
         parses = nlp.parse(self._nlp, [(passage.span[0], passage.text) for passage in window])
-        spots = [mentions.find_spots(parse, document.text, self._lex) for parse in parses]
+        spots = [
+            classified.unseen_names(parse, document.text, mentions.find_spots(parse, document.text, self._lex))
+            for parse in parses
+        ]
         settle_labels(list(zip(parses, spots, strict=True)), document.title, self._lex)
         names = _known_names(self._nlp, document.title, spots)
         spots = [
@@ -104,22 +140,28 @@ class Extractor:
         return coreference.resolver_for(paragraphs, document.text, document.title, self._lex), paragraphs
 
     def _candidates(
-        self, document: Document, paragraphs: list[tuple[Parse, list[Spot]]], resolver: Resolver
+        self,
+        document: Document,
+        paragraphs: list[tuple[Parse, list[Spot]]],
+        resolver: Resolver,
+        statements: list[Statement],
     ) -> Iterator[Fact]:
         first_sentence = 0
         for place, (parse, spots) in enumerate(paragraphs):
-            candidates = list(self._matcher.candidates(parse, document.text, spots))
+            candidates: list[Candidate] = list(self._matcher.candidates(parse, document.text, spots))
+            candidates += classified.candidates(parse, document.text, spots, self._by_property)
             made = {id(end): end for one in candidates for end in (one.head, one.tail)}
             extra = [end for end in made.values() if end.kind in {"description", "concept"}]
             spots = sorted([*spots, *extra], key=lambda spot: (spot.start, spot.end))
             paragraphs[place] = (parse, spots)
             resolver.walk(parse, spots, first_sentence)
             first_sentence += len(parse.sentences)
+            statements.extend(map(_statement, candidates))
             for candidate in candidates:
                 yield from self._facts(document, parse, candidate, resolver)
 
     def _facts(self, document: Document, parse: Parse, candidate: Candidate, resolver: Resolver) -> Iterator[Fact]:
-        relation, pattern = candidate.relation, candidate.pattern
+        relation = candidate.relation
         confidence = candidate.confidence
         for spot in (candidate.head, candidate.tail):
             confidence *= coreference.TRUST[spot.kind]
@@ -129,11 +171,15 @@ class Extractor:
         span = parse.span(start, end)
         provenance = Provenance(
             document.doc_id, document.text[span[0] : span[1]], span, candidate.head.span, candidate.tail.span,
-            pattern.name, round(confidence, 4),
+            candidate.source, round(confidence, 4),
         )  # fmt: skip
-        name = relation_iri(relation.name)
         for (head, head_text), (tail, tail_text) in _pairs(candidate, resolver, self._lex):
-            yield Fact(head, name, tail, head_text, relation.text, tail_text, provenance)
+            yield Fact(head, relation.iri, tail, head_text, relation.text, tail_text, provenance)
+
+
+def _statement(candidate: Candidate) -> Statement:
+    spans = candidate.spans if isinstance(candidate, Classified) else (candidate.head.span, candidate.tail.span)
+    return Statement(candidate.relation.iri, *spans, round(candidate.confidence, 4), candidate.source)
 
 
 def _windows(passages: Sequence[Passage]) -> Iterator[list[Passage]]:

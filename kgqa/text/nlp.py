@@ -18,6 +18,7 @@ from spacy.tokens import Doc
 
 from kgqa.errors import ModelError
 from kgqa.ids import digest
+from kgqa.text import relation_reader
 from kgqa.types import Span
 
 DEFAULT_PIPELINE = "en_kgqa"
@@ -45,6 +46,16 @@ _UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\
 _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u2011": "-"})
 
 
+@dataclass(frozen=True, slots=True)
+class ReadRelation:
+    """A relation between two mentions of a paragraph, as the trained reader reads it: token ranges and their labels."""
+
+    property_id: str
+    head: tuple[int, int, str]
+    tail: tuple[int, int, str]
+    probability: float
+
+
 @dataclass(slots=True)
 class Parse:
     """A parsed paragraph of T tokens; all lists have length T, offsets are characters of the document."""
@@ -65,6 +76,8 @@ class Parse:
     lower: list[str] = field(init=False)
     children: list[list[int]] = field(init=False)
     sentence_of: list[int] = field(init=False)
+    relations: list[ReadRelation] = field(default_factory=list)
+    """Empty where the pipeline has no relation reader."""
 
     def __post_init__(self) -> None:
         self.lower = [word.lower() for word in self.words]
@@ -92,10 +105,11 @@ class Parse:
 
 
 @lru_cache(maxsize=4)
-def load_pipeline(name: str = DEFAULT_PIPELINE) -> Language:
-    """The spaCy pipeline of this name: the shipped one, an installed package, or a folder.
+def load_pipeline(name: str = DEFAULT_PIPELINE, *, relations: bool = False) -> Language:
+    """The spaCy pipeline of this name: the shipped one, an installed package, or a folder; with the relation reader
+    last where `relations` are asked for.
 
-    Errors: ModelError where there is none, or where it does not parse.
+    Errors: ModelError where there is none, where it does not parse, or where the reader was trained on another.
     """
     target: str | Path = _SHIPPED if name == DEFAULT_PIPELINE else name
     try:
@@ -110,14 +124,26 @@ def load_pipeline(name: str = DEFAULT_PIPELINE) -> Language:
             f"extract.pipeline={name} has no parser (its components: {', '.join(nlp.pipe_names) or 'none'}); "
             "facts are read from dependency parses, so choose a pipeline with tagger, parser and ner"
         )
+    if relations:
+        _add_reader(nlp, name)
     return nlp
 
 
+def _add_reader(nlp: Language, name: str) -> None:
+    reader = relation_reader.load_reader()
+    if not reader.fits(nlp("It rained.")):
+        raise ModelError(
+            f"extract.pipeline={name} is not what the relation reader was trained on; leave it out with "
+            f"extract.sources=[patterns], or set extract.pipeline={DEFAULT_PIPELINE}"
+        )
+    nlp.add_pipe(relation_reader.NAME)
+
+
 @lru_cache(maxsize=4)
-def pipeline_identity(name: str = DEFAULT_PIPELINE) -> str:
+def pipeline_identity(name: str = DEFAULT_PIPELINE, *, relations: bool = False) -> str:
     """The digest of every file of the pipeline: the same weights give the same identity wherever they lie."""
-    path = load_pipeline(name).path
-    files = sorted(file for file in Path(path).rglob("*") if file.is_file()) if path else []
+    folders = [load_pipeline(name).path, *([relation_reader.SHIPPED] if relations else [])]
+    files = [file for path in folders if path for file in sorted(Path(path).rglob("*")) if file.is_file()]
     return digest(*(part for file in files for part in (file.name, file.read_bytes().decode("latin-1"))))
 
 
@@ -159,7 +185,14 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
     entities = [entity for entity in found if entity[2] in LABELS]
     if "pobj" in deps or "dobj" in deps or "nsubjpass" in deps:
         _to_universal(deps, heads, pos)
-    return Parse(words, lemmas, pos, tags, deps, heads, starts, ends, sentences, entities)
+    relations = [
+        ReadRelation(
+            one.property_id, (one.head.start, one.head.end, one.head.label_),
+            (one.tail.start, one.tail.end, one.tail.label_), one.probability,
+        )
+        for one in doc._.relations
+    ]  # fmt: skip
+    return Parse(words, lemmas, pos, tags, deps, heads, starts, ends, sentences, entities, relations)
 
 
 def _ends(words: Sequence[str], token: int) -> bool:

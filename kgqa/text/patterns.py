@@ -1,5 +1,6 @@
 """The pattern file: relations with their patterns, read and checked; patterns.toml explains the notation."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from kgqa.errors import ConfigError
+from kgqa.ids import relation_iri
 from kgqa.text.nlp import LABELS
 
 PATTERNS = Path(__file__).parent / "patterns.toml"
 
 TYPES = LABELS | {"INSTITUTION", "SOCIETY", "COUNTRY", "PLACE", "DATE", "YEAR", "ANY"}
+_PROPERTY = re.compile(r"\^?P[1-9]\d*")
 _GRAMMAR = {
     "verb": frozenset({"AGENT", "PATIENT", "OBJECT", "SUBJECT", "POSSESSOR"}),
     "noun": frozenset({"SELF", "OWNER"}),
@@ -64,6 +67,13 @@ class Relation:
     tail: frozenset[str]
     symmetric: bool
     patterns: tuple[Pattern, ...]
+    wikidata: tuple[str, ...] = ()
+    """The Wikidata properties that mean the same; "^P40" means it the other way round."""
+
+    @property
+    def iri(self) -> str:
+        """Of its node."""
+        return relation_iri(self.name)
 
 
 def load_patterns(path: Path = PATTERNS) -> tuple[Relation, ...]:
@@ -81,7 +91,7 @@ def load_patterns(path: Path = PATTERNS) -> tuple[Relation, ...]:
 
 def _relation(entry: dict[str, Any], path: Path) -> Relation:
     where = f"{path}: relation {entry.get('name', '?')!r}"
-    known = {"name", "text", "head", "tail", "symmetric", "pattern"}
+    known = {"name", "text", "head", "tail", "symmetric", "pattern", "wikidata"}
     if unknown := sorted(set(entry) - known):
         raise ConfigError(f"{where} has unknown keys {unknown}; known are {sorted(known)}")
     try:
@@ -90,7 +100,12 @@ def _relation(entry: dict[str, Any], path: Path) -> Relation:
     except KeyError as error:
         raise ConfigError(f"{where} lacks the key {error}") from None
     read = tuple(_pattern(pattern, name, where) for pattern in patterns)
-    return Relation(name, text, head, tail, bool(entry.get("symmetric", False)), read)
+    wikidata = tuple(str(entry.get("wikidata", "")).split())
+    if wrong := [one for one in wikidata if not _PROPERTY.fullmatch(one)]:
+        raise ConfigError(
+            f"{where} has the Wikidata properties {wrong}; they look like P19, or ^P40 the other way round"
+        )
+    return Relation(name, text, head, tail, bool(entry.get("symmetric", False)), read, wikidata)
 
 
 def _types(text: str, where: str) -> frozenset[str]:

@@ -21,7 +21,8 @@ class Candidate:
     """A fact before its ends are resolved."""
 
     relation: Relation
-    pattern: Pattern
+    source: str
+    """What found it: `pattern:born_in/born`, `classifier:P19`."""
     head: Spot
     tail: Spot
     confidence: float
@@ -65,7 +66,7 @@ class Matcher:
                     and self._typed(head, tail, relation)
                     and not denied(parse, left.head)
                 ):
-                    yield Candidate(relation, pattern, head, tail, pattern.confidence)
+                    yield Candidate(relation, pattern.name, head, tail, pattern.confidence)
 
     def _typed(self, head: Spot, tail: Spot, relation: Relation) -> bool:
         return may_be(head, relation.head, self._lex) and may_be(tail, relation.tail, self._lex)
@@ -93,7 +94,7 @@ def _instances(parse: Parse, token: int, relation: Relation, pattern: Pattern, f
         for tail in tails:
             both_of_many = head is tail and head.gender == "p" and relation.symmetric  # "the two collaborated"
             if (head is not tail or both_of_many) and not (pattern.named and tail.kind == "concept"):
-                yield Candidate(relation, pattern, head, tail, confidence)
+                yield Candidate(relation, pattern.name, head, tail, confidence)
 
 
 def _tiers(parse: Parse, token: int, role: Role, owned: bool) -> clauses.Tiers:

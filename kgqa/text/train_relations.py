@@ -1,0 +1,339 @@
+"""Train the relation reader: seeded, and resumed at the last finished epoch.
+
+Thresholds and temperature are chosen on held-back documents. A run of the shipped weights takes about ten minutes on a
+free core.
+"""
+
+import json
+import logging
+import random
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from kgqa.ids import digest
+from kgqa.text import mention_tags
+from kgqa.text.mention_tags import Mentioned
+from kgqa.text.relation_net import Floats
+from kgqa.text.relation_reader import RelationReader, joining, joins, pairs_of
+from kgqa.text.relation_training import UNKNOWN, Example, Pairs, TrainedNet, batches, padded
+
+LOG = logging.getLogger(__name__)
+_WARM_UP = 200
+"""Steps until the full learning rate."""
+_LAST_RATE = 0.02
+"""Share of the learning rate at the end."""
+_MOST_NORM = 2.0
+_STATE = "relations-state.safetensors"
+_FEWEST = 8
+"""Held-back facts of a property from which on it has a threshold of its own."""
+_RARE_THRESHOLD = 0.5
+_THRESHOLDS = np.arange(0.1, 0.9, 0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train. Rates a step, sizes in numbers."""
+
+    epochs: int
+    seed: int
+    hidden: int
+    dropout: float
+    learning_rate: float
+    weight_decay: float
+    batch_tokens: int
+    entity_pairs_weight: float
+    """Of a Re-DocRED document's mean pair beside the sum over a KnowledgeNet passage."""
+    names_share: float
+    """Of the sets of names that an epoch reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpora:
+    """What is learned from, and what chooses thresholds."""
+
+    passages: Sequence[Example]
+    documents: Sequence[Example]
+    names: Sequence[Example]
+    held_back: Sequence[Example]
+
+    @property
+    def parts(self) -> tuple[Sequence[Example], ...]:
+        """All four, in order."""
+        return self.passages, self.documents, self.names, self.held_back
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the numbers of an example mean."""
+
+    properties: Sequence[str]
+    ends: list[list[tuple[int, int]]]
+    tags: Sequence[str]
+    arcs: Sequence[str]
+    pieces: Sequence[str]
+    table: npt.NDArray[np.int8]
+    scale: npt.NDArray[np.float32]
+
+
+def fit(corpora: Corpora, labels: Labels, recipe: Recipe, work_dir: Path) -> TrainedNet:
+    """The network after `recipe.epochs`; every epoch is kept in `work_dir`, and a run that was ended goes on there."""
+    torch.manual_seed(recipe.seed)
+    classes = (9, len(labels.tags) + 1, len(labels.arcs) + 1)
+    width = corpora.passages[0].tokens.vectors.shape[1]
+    net = TrainedNet(width, classes, len(labels.properties), hidden=recipe.hidden, dropout=recipe.dropout)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    identity = digest(repr(recipe), repr(labels.properties), str([len(part) for part in corpora.parts]))[:16]
+    done = _resume(work_dir / _STATE, identity, net, optimizer)
+    allowed = joins(labels.ends)
+    for epoch in range(done, recipe.epochs):
+        rng = random.Random(f"{recipe.seed}-{epoch}")
+        torch.manual_seed(recipe.seed * 1000 + epoch)
+        net.train()
+        plan = _plan(corpora, recipe, rng)
+        total = 0.0
+        for step, batch in enumerate(plan):
+            _set_rate(optimizer, recipe, epoch * len(plan) + step, recipe.epochs * len(plan))
+            loss = _loss(net, batch, allowed, recipe, first=epoch == 0)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(net.parameters(), _MOST_NORM)
+            optimizer.step()
+            total += float(loss.detach())
+        _keep(work_dir / _STATE, identity, net, optimizer, epoch + 1)
+        LOG.info("relations: epoch %d of %d, loss %.3f a batch", epoch + 1, recipe.epochs, total / len(plan))
+    return net
+
+
+def _plan(corpora: Corpora, recipe: Recipe, rng: random.Random) -> list[list[Example]]:
+    names = [example for example in corpora.names if rng.random() < recipe.names_share]
+    plan = [
+        *batches(corpora.passages, recipe.batch_tokens, rng),
+        *batches(corpora.documents, recipe.batch_tokens, rng),
+        *batches(names, 2 * recipe.batch_tokens, rng),
+    ]
+    rng.shuffle(plan)
+    return plan
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, steps: int) -> None:
+    rate = recipe.learning_rate * min(1.0, (step + 1) / _WARM_UP) * max(_LAST_RATE, 1 - step / steps)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _loss(
+    net: TrainedNet, batch: list[Example], allowed: npt.NDArray[np.bool_], recipe: Recipe, *, first: bool
+) -> Tensor:
+    """Cross entropy of tags, and binary cross entropy of what is known of the pairs."""
+    vectors, classes, mask, tags = padded(batch)
+    hidden = net.encode(vectors, classes, mask)
+    scores = net.tags(hidden)
+    loss = F.cross_entropy(scores.flatten(0, 1), tags.flatten(), ignore_index=UNKNOWN)
+    if not any(example.read_for for example in batch):
+        return loss
+    columns = net.properties.out_features
+    tagged = scores.detach().numpy()
+    rows, chosen = [], []
+    for row, example in enumerate(batch):
+        found = [] if first else mention_tags.read(tagged[row, : len(example.words)], example.words)
+        pairs = pairs_to_learn(example, found, allowed, columns)
+        if pairs is not None:
+            rows.append(row)
+            chosen.append(pairs)
+    if not rows:
+        return loss
+    scores = net.pair_scores(
+        hidden[rows], mask[rows], [(batch[row].tokens, pairs) for row, pairs in zip(rows, chosen, strict=True)]
+    )
+    targets, known = (
+        torch.as_tensor(np.concatenate(part)) for part in zip(*((p.targets, p.known) for p in chosen), strict=True)
+    )
+    losses = F.binary_cross_entropy_with_logits(scores, targets, weight=known, reduction="sum")
+    size = len(rows) if batch[0].open_ended else len(targets) / recipe.entity_pairs_weight
+    return loss + losses / size
+
+
+def pairs_to_learn(
+    example: Example, tagged: list[Mentioned], allowed: npt.NDArray[np.bool_], columns: int
+) -> Pairs | None:
+    """The pairs of an example with what is known of them; None where there are none.
+
+    Of an open-ended example the tagged mentions that meet no given one take part: they are related to nothing.
+    """
+    if not example.open_ended:
+        mentions, chosen = example.mentions, list(example.stated)
+        stated = example.stated
+    else:
+        taken = {token for start, end, _ in example.mentions for token in range(start, end)}
+        others = [one for one in tagged if taken.isdisjoint(range(one[0], one[1]))]
+        mentions = sorted({*example.mentions, *others})
+        stated = {
+            (mentions.index(example.mentions[one]), mentions.index(example.mentions[other])): properties
+            for (one, other), properties in example.stated.items()
+        }
+        asked = joining(allowed, example.read_for)
+        chosen = sorted({*pairs_of(mentions, asked), *stated})
+    if not chosen:
+        return None
+    targets = np.zeros((len(chosen), columns), np.float32)
+    known = np.zeros((len(chosen), columns), np.float32)
+    known[:, list(example.read_for)] = 1
+    for row, pair in enumerate(chosen):
+        targets[row, list(stated.get(pair, ()))] = 1
+    place = {pair: row for row, pair in enumerate(chosen)}
+    for one, other, column in example.doubtful:
+        if (one, other) in place and not targets[place[one, other], column]:
+            known[place[one, other], column] = 0
+    return Pairs(mentions, np.array(chosen, np.int64), targets, known)
+
+
+def _keep(path: Path, identity: str, net: TrainedNet, optimizer: torch.optim.Optimizer, epochs: int) -> None:
+    state = {f"net.{name}": value for name, value in net.state_dict().items()}
+    for place, values in optimizer.state_dict()["state"].items():
+        state |= {f"optimizer.{place}.{name}": value for name, value in values.items()}
+    partial = path.with_suffix(".partial")
+    save_file(
+        {name: value.contiguous() for name, value in state.items()},
+        partial,
+        {"epochs": str(epochs), "identity": identity},
+    )
+    partial.replace(path)
+
+
+def _resume(path: Path, identity: str, net: TrainedNet, optimizer: torch.optim.Optimizer) -> int:
+    """How many epochs are done; 0 where nothing is kept, or what is kept was trained otherwise."""
+    if not path.is_file():
+        return 0
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        kept = file.metadata()
+    if kept.get("identity") != identity:
+        LOG.info("relations: %s was trained by another recipe or on other data; begun anew", path)
+        return 0
+    state = load_file(path)
+    net.load_state_dict({name[4:]: value for name, value in state.items() if name.startswith("net.")})
+    values: dict[int, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        if name.startswith("optimizer."):
+            _, place, key = name.split(".")
+            values.setdefault(int(place), {})[key] = value
+    optimizer.load_state_dict({"state": values, "param_groups": optimizer.state_dict()["param_groups"]})
+    LOG.info("relations: going on after epoch %s", kept["epochs"])
+    return int(kept["epochs"])
+
+
+def write(folder: Path, net: TrainedNet, labels: Labels, thresholds: Sequence[float], temperature: float) -> None:
+    """What relation_reader.RelationReader opens: weights in half precision, pieces, labels."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    weights = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    weights |= {"pieces.table": torch.as_tensor(labels.table), "pieces.scale": torch.as_tensor(labels.scale)}
+    save_file(weights, partial / "weights.safetensors")
+    (partial / "weights.safetensors").chmod(0o644)  # safetensors lets nobody else read it
+    (partial / "pieces.txt").write_text("\n".join(labels.pieces), "utf-8")
+    entries = [
+        {"id": name, "threshold": round(float(threshold), 4), "ends": ends}
+        for name, threshold, ends in zip(labels.properties, thresholds, labels.ends, strict=True)
+    ]
+    described = {"temperature": round(temperature, 4), "tags": labels.tags, "arcs": labels.arcs, "properties": entries}
+    (partial / "labels.json").write_text(json.dumps(described, indent=1) + "\n", "utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+@dataclass(slots=True)
+class Judged:
+    """What a reader made of held-back passages, for one property."""
+
+    logits: list[float]
+    right: list[bool]
+    missed: int = 0
+    """Facts of which no pair of mentions was looked at."""
+
+
+def judge(reader: RelationReader, examples: Sequence[Example], allowed: npt.NDArray[np.bool_]) -> list[Judged]:
+    """Every pair that the reader finds in the examples, by property: how sure it is, and whether it is right."""
+    judged = [Judged([], []) for _ in reader.properties]
+    for example in examples:
+        hidden = reader.net.encode(example.tokens)
+        found = mention_tags.read(reader.net.tag_scores(hidden), example.words)
+        pairs = pairs_of(found, joining(allowed, example.read_for))
+        facts = [
+            (column, example.mentions[one], example.mentions[other])
+            for (one, other), columns in example.stated.items()
+            for column in columns
+        ]
+        logits = reader.logits(hidden, example.tokens, found, pairs) if pairs else np.zeros((0, len(judged)))
+        met: set[int] = set()
+        for (one, other), row in zip(pairs, logits, strict=True):
+            for column in example.read_for:
+                if allowed[found[one][2], found[other][2], column]:
+                    hits = {
+                        place
+                        for place, fact in enumerate(facts)
+                        if fact[0] == column and _meet(fact[1], found[one]) and _meet(fact[2], found[other])
+                    }
+                    judged[column].logits.append(float(row[column]))
+                    judged[column].right.append(bool(hits))
+                    met |= hits
+        for place, fact in enumerate(facts):
+            judged[fact[0]].missed += place not in met
+    return judged
+
+
+def _meet(one: Mentioned, other: Mentioned) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def temperature_of(judged: Sequence[Judged]) -> float:
+    """The temperature under which what was judged is likeliest (Guo et al. 2017)."""
+    logits = np.array([value for one in judged for value in one.logits])
+    right = np.array([value for one in judged for value in one.right], np.float64)
+    if not len(logits):
+        return 1.0
+
+    def surprise(temperature: float) -> float:
+        scaled = logits / temperature
+        return float(np.mean(np.logaddexp(0, scaled) - right * scaled))
+
+    return float(min(np.geomspace(0.5, 4.0, 61), key=surprise))
+
+
+def thresholds_of(judged: Sequence[Judged], temperature: float) -> list[float]:
+    """The probability from which each property's F1 is best; that of all together where it has few facts."""
+    common = _best([one for one in judged if len(one.logits)], temperature)
+    return [
+        _best([one], temperature) if sum(one.right) + one.missed >= _FEWEST else max(common, _RARE_THRESHOLD)
+        for one in judged
+    ]
+
+
+def _best(judged: Sequence[Judged], temperature: float) -> float:
+    logits: Floats = np.array([value for one in judged for value in one.logits], np.float32)
+    right = np.array([value for one in judged for value in one.right], np.bool_)
+    facts = int(right.sum()) + sum(one.missed for one in judged)
+    if not facts:
+        return _RARE_THRESHOLD
+    sure = 1 / (1 + np.exp(-logits / temperature))
+
+    def f1(least: float) -> float:
+        given = sure >= least
+        return float(2 * (given & right).sum() / max(1, given.sum() + facts))
+
+    return float(max(_THRESHOLDS, key=f1))
+
+
+def by_property(names: Sequence[str], values: Sequence[float]) -> Mapping[str, float]:
+    """For a log line."""
+    return {name: round(value, 3) for name, value in zip(names, values, strict=True)}
