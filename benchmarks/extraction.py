@@ -1,6 +1,7 @@
 """Facts read from data/sample's documents against its gold facts, and the speed of reading beside the bare pipeline.
 
     python -m benchmarks.extraction [--split dev|heldout] [--relations] [--errors] [--pipeline NAME] [--speed]
+        [--sources patterns classifier]
 
 A fact is right when its document states the same triple, names taken for the entities they are aliases of; symmetric
 relations count in either direction. Patterns were improved on the dev documents only; look at no error of heldout.
@@ -19,7 +20,7 @@ from rich.table import Table
 
 from kgqa.ids import name_of
 from kgqa.text import nlp, reader
-from kgqa.text.extract import Extractor
+from kgqa.text.extract import SOURCES, Extractor
 from kgqa.text.patterns import load_patterns
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
@@ -28,7 +29,7 @@ Key = tuple[str, str, str, str]
 
 def main() -> None:
     options = _options()
-    extractor = Extractor(pipeline=options.pipeline)
+    extractor = Extractor(pipeline=options.pipeline, sources=options.sources)
     documents = list(reader.read_documents(SAMPLE / "documents"))
     splits = _splits(SAMPLE / "facts.jsonl")
     names = _names(SAMPLE / "entities.tsv")
@@ -58,6 +59,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--relations", action="store_true", help="one row a relation")
     parser.add_argument("--errors", action="store_true", help="list what is missed and what is wrong")
     parser.add_argument("--pipeline", default=nlp.DEFAULT_PIPELINE)
+    parser.add_argument("--sources", nargs="+", default=["patterns"], choices=SOURCES)
     parser.add_argument("--speed", action="store_true")
     return parser.parse_args()
 

@@ -28,7 +28,7 @@ from rich.table import Table
 
 from kgqa.text import nlp
 from kgqa.text.classified import by_property
-from kgqa.text.extract import Extraction, Extractor
+from kgqa.text.extract import SOURCES, Extraction, Extractor
 from kgqa.text.patterns import load_patterns
 from kgqa.text.relation_corpus import KNOWLEDGENET, TURNED
 from kgqa.types import Document, Span
@@ -55,7 +55,7 @@ def main() -> None:
     table = Table(title=f"{options.data.name}, fold {options.fold or 'any'}: {len(documents)} documents")
     for column in ("what", "precision", "recall", "F1", "exact F1"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    found = list(Extractor(pipeline=options.pipeline).extract(documents))
+    found = list(Extractor(pipeline=options.pipeline, sources=SOURCES).extract(documents))
     with tempfile.TemporaryDirectory() as folder:
         gold, given = Path(folder) / "gold.jsonl", Path(folder) / "predictions.jsonl"
         _write(gold, rows)
@@ -209,8 +209,8 @@ def _speed(documents: Sequence[Document], pipeline: str) -> Table:
     for column in ("what", "words/s", "statements/s"):
         table.add_column(column, justify="left" if column == "what" else "right")
     extractors = {
-        "whole extraction": Extractor(pipeline=pipeline),
-        "without classifier": Extractor(pipeline=pipeline, sources=["patterns"]),
+        "patterns and classifier": Extractor(pipeline=pipeline, sources=SOURCES),
+        "patterns": Extractor(pipeline=pipeline, sources=["patterns"]),
     }
     best: dict[str, tuple[float, int]] = {}
     for _ in range(2):

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kgqa.text import nlp
-from kgqa.text.extract import Extraction, Extractor, Statement
+from kgqa.text.extract import SOURCES, Extraction, Extractor, Statement
 from kgqa.text.patterns import load_patterns
 from kgqa.text.relation_corpus import AnnotatedDocument, redocred
 from kgqa.types import Document, Span
@@ -41,8 +41,10 @@ def main() -> None:
     )
     for column in ("what", "given", "right", "precision", "recall", "F1", "ignore-train F1"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    extractions = list(zip(Extractor(pipeline=options.pipeline).extract(texts), scored, strict=True))
-    for name, source in (("patterns, classifier", ""), ("without classifier", "pattern"), ("without patterns", "classifier")):
+    extractor = Extractor(pipeline=options.pipeline, sources=SOURCES)
+    extractions = list(zip(extractor.extract(texts), scored, strict=True))
+    rows = (("patterns, classifier", ""), ("without classifier", "pattern"), ("without patterns", "classifier"))
+    for name, source in rows:
         found = {
             (number, *fact)
             for number, (extraction, document) in enumerate(extractions)

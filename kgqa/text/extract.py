@@ -74,7 +74,7 @@ class Extractor:
         *,
         pipeline: str = nlp.DEFAULT_PIPELINE,
         patterns: Path | None = None,
-        sources: Sequence[str] = SOURCES,
+        sources: Sequence[str] = SOURCES[:1],
         min_confidence: float = 0.0,
     ) -> None:
         if not sources or set(sources) - set(SOURCES):
