@@ -32,8 +32,8 @@ class Wording(NamedTuple):
     topic: int
     path: tuple[int, ...]
     """Directed relations."""
-    without_topic: bool
-    """The topic itself is no answer, though the path leads back to it."""
+    without_topic: bool | None
+    """The path may not lead back to the topic; None where the answers are the same either way."""
 
 
 class Rewordings:
@@ -64,34 +64,39 @@ class Rewordings:
         if len(one.topics) != 1 or len(one.topics[0]) != 1 or not one.answers or len(one.answers) > MAX_ANSWERS:
             return None
         topic, answers = one.topics[0][0][0], set(one.answers)
-        reached: list[tuple[tuple[int, ...], set[int]]] = [((), {topic})]
+        reached: list[tuple[tuple[int, ...], set[int], set[int]]] = [((), {topic}, {topic})]
         num_steps = 0
         for _ in range(self.max_hops):
-            ways = [(path, entities, self.graph.leaving(entities)) for path, entities in reached]
-            num_steps += sum(len(entities) * len(relations) for _, entities, relations in ways)
+            ways = [(path, found, without, self.graph.leaving(found)) for path, found, without in reached]
+            num_steps += sum(len(found) * len(relations) for _, found, _, relations in ways)
             if num_steps > _MOST_STEPS:
                 return None
             reached = [
-                ((*path, relation), self.graph.step(entities, relation))
-                for path, entities, relations in ways
+                ((*path, relation), self.graph.step(found, relation), self.graph.step(without, relation) - {topic})
+                for path, found, without, relations in ways
                 for relation in relations
             ]
-            fitting = [(path, found) for path, found in reached if answers in (found, found - {topic})]
+            fitting = [(path, answers == found, answers == without) for path, found, without in reached]
+            fitting = [one for one in fitting if any(one[1:])]
             if fitting:
-                (path, found), *others = fitting
-                return None if others else Wording(one.text, topic, path, found != answers)
+                (path, with_topic, without_topic), *others = fitting
+                either = with_topic and without_topic
+                return None if others else Wording(one.text, topic, path, None if either else without_topic)
         return None
 
     def _elsewhere(self, wording: Wording) -> Example | None:
         """Asked of another entity from which the path leads somewhere."""
         topic = self.random.choice(self.graph.having(wording.path[0]))
-        return self._example(wording, wording.text, topic, self.graph.follow({topic}, wording.path))
+        found, without = (self.graph.follow({topic}, wording.path, without=out) for out in (None, topic))
+        if wording.without_topic is None and found != without:
+            return None
+        return self._example(wording.text, topic, without if wording.without_topic else found)
 
     def _unanswerable(self, wording: Wording) -> Example | None:
         """Asked of an entity like the topic, from which the path leads nowhere."""
         alike = self.random.choice(sorted(self.graph.leaving({wording.topic})))
         topic = self.random.choice(self.graph.having(alike))
-        if self.graph.follow({topic}, wording.path):
+        if self.graph.follow({topic}, wording.path, without=topic if wording.without_topic else None):
             return None
         return Example(wording.text, (((topic, 1.0),),), ())
 
@@ -101,12 +106,12 @@ class Rewordings:
         if not room or wording.without_topic:
             return None
         topic = self.random.randrange(self.graph.num_entities)
-        inner, between = self.graph.walk(self.random, topic, self.random.randint(1, room))
+        inner, _ = self.graph.walk(self.random, topic, self.random.randint(1, room))
         text = wording.text.replace(PLACEHOLDER, phrase(self.random, self.graph, inner))
-        return self._example(wording, text, topic, self.graph.follow(between, wording.path)) if inner else None
+        found = self.graph.follow({topic}, [*inner, *wording.path], without=topic)
+        return self._example(text, topic, found) if inner else None
 
-    def _example(self, wording: Wording, text: str, topic: int, answers: set[int]) -> Example | None:
-        answers = answers - {topic} if wording.without_topic else answers
+    def _example(self, text: str, topic: int, answers: set[int]) -> Example | None:
         if not 0 < len(answers) <= MAX_ANSWERS:
             return None
         return Example(text, (((topic, 1.0),),), tuple(sorted(answers)))

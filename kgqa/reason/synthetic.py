@@ -39,7 +39,8 @@ NOUN_FORWARD = ("the {noun} of {inner}", "what {noun} {inner} has", "the {noun} 
 NOUN_INVERSE = ("those with the {noun} {inner}", "what has {inner} as {noun}", "those whose {noun} is {inner}")
 QUESTION = ("{phrase}?", "which is {phrase}?", "name {phrase}", "{phrase}")
 BOTH = ("{first} and {second}", "{first} and also {second}", "{first} and at the same time {second}")
-EXCEPT_TOPIC = "{phrase} other than itself"
+WITHOUT_TOPIC = ("{phrase}", "{phrase} other than itself")
+WITH_TOPIC = "{phrase}, itself included"
 
 MAX_ANSWERS = 30
 """A longer list is not what people ask for, and says little about the path."""
@@ -49,6 +50,9 @@ _LINKS = frozenset({"has", "have", "had", "in", "of", "with", "is", "was"})
 
 _INTERSECTIONS = 0.2
 """Share of questions with two topics."""
+
+_INCLUDED = 0.25
+"""Share of walks coming back to their topic that ask for it too."""
 
 
 class Graph:
@@ -92,10 +96,10 @@ class Graph:
             reached.update(self._target[begin + first : begin + last].tolist())
         return reached
 
-    def follow(self, entities: set[int], path: Sequence[int]) -> set[int]:
-        """Where a path leads."""
+    def follow(self, entities: set[int], path: Sequence[int], *, without: int | None = None) -> set[int]:
+        """Where a path leads, if it never enters the entity `without`."""
         for relation in path:
-            entities = self.step(entities, relation)
+            entities = self.step(entities, relation) - {without}
         return entities
 
     def walk(self, draw: random.Random, start: int, num_hops: int) -> tuple[list[int], set[int]]:
@@ -156,10 +160,17 @@ class PathQuestions:
     def _path(self) -> Example | None:
         topic = self.random.randrange(self.graph.num_entities)
         path, answers = self.graph.walk(self.random, topic, self.random.randint(1, self.max_hops))
+        if not path:
+            return None
         words = phrase(self.random, self.graph, path)
-        if topic in answers and self.random.random() < 0.5:
-            answers, words = answers - {topic}, EXCEPT_TOPIC.format(phrase=words)
-        return self._example(words, (topic,), answers) if path else None
+        without = self.graph.follow({topic}, path, without=topic)
+        if without != answers:
+            # Who asks for the films of X's director knows X already: the topic is left out unless it is asked for.
+            if self.random.random() < _INCLUDED:
+                words = WITH_TOPIC.format(phrase=words)
+            else:
+                answers, words = without, self.random.choice(WITHOUT_TOPIC).format(phrase=words)
+        return self._example(words, (topic,), answers)
 
     def _intersection(self) -> Example | None:
         """Two walks out of one entity, turned round: it answers them both."""

@@ -13,7 +13,9 @@ from kgqa.reason.follow import EdgeIndex, edge_index, follow
 
 def naive(weights: torch.Tensor, relations: torch.Tensor, edges: EdgeIndex) -> torch.Tensor:
     rows = [torch.zeros_like(weights[0]) for _ in range(edges.num_entities)]
-    for s, r, t in zip(edges.source.tolist(), edges.relation.tolist(), edges.target.tolist(), strict=True):
+    sizes = edges.first_edge.diff()
+    relation, target = (pair.repeat_interleave(sizes).tolist() for pair in (edges.relation, edges.target))
+    for s, r, t in zip(edges.source.tolist(), relation, target, strict=True):
         rows[t] = rows[t] + weights[s] * relations[r]
     return torch.stack(rows)
 

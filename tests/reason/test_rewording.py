@@ -22,7 +22,7 @@ def test_a_path_is_read_off_only_where_no_other_is_as_short(toy: TripleTable) ->
     others = asked(toy, f"who else got what {PLACEHOLDER} got", "anna", "carl")
     taught = asked(toy, f"who was born where {PLACEHOLDER} was", "anna", "dora")  # or is taught by whom she taught
     (wording,) = reworded(toy, born).wordings
-    assert (wording.path, wording.without_topic) == ((relation("born in"),), False)
+    assert (wording.path, wording.without_topic) == ((relation("born in"),), None)
     two_paths = asked(toy, f"what has to do with {PLACEHOLDER}", "carl", "anna")  # her pupil, or who got the same prize
     assert [one.path for one in reworded(toy, two_paths).wordings] == [(relation("teacher of") + 4,)]
     (wording,) = reworded(toy, others).wordings
