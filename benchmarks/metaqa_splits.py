@@ -15,10 +15,11 @@ import json
 import os
 import random
 import re
-import statistics
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,7 +34,7 @@ from kgqa.answer.questions import read_questions
 from kgqa.config import compose_config
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings, load
-from kgqa.reason.examples import Example, Vocabulary, example
+from kgqa.reason.examples import Vocabulary, example
 from kgqa.reason.predict import Predictor
 from kgqa.reason.training import TrainingOptions, fit
 from kgqa.types import Question
@@ -111,21 +112,167 @@ def trained(bench: Bench, asked: Sequence[Asked], seed: int, overrides: Sequence
     dev = examples[:num_dev] or examples
     with TemporaryDirectory() as folder:
         fit(
-            ReasonerSettings(encoder, OmegaConf.to_container(cfg.reasoner, resolve=True)), bench.table, examples[num_dev:], dev,
-            TrainingOptions(**options), folder=Path(folder), seed=seed,
+            ReasonerSettings(encoder, OmegaConf.to_container(cfg.reasoner, resolve=True)), bench.table,
+            examples[num_dev:], dev, TrainingOptions(**options), folder=Path(folder), seed=seed,
         )  # fmt: skip
         return Predictor(*load(Path(folder) / "checkpoints" / "best"), bench.table, max_paths=0)
 
 
-def scores(bench: Bench, predictor: Predictor, asked: Sequence[Asked]) -> dict[int, tuple[float, float, float]]:
+def scores(bench: Bench, predictor: Predictor, asked: Sequence[Asked]) -> dict[str, list[float]]:
     """hits@1, set F1 and exact sets in percent, by hops; what is found counts however doubtful it is."""
-    rows: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
+    rows: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     linked = bench.linker.link([one.question for one in asked])
     for one, found in zip(asked, predictor.predict(linked), strict=True):
         gold = {index for name in one.question.answers or () for index in predictor.vocabulary.entities(name)}
         answers = set(found.entity_index)
         f1 = 2 * len(gold & answers) / max(len(gold) + len(answers), 1)
-        rows[one.hops].append((bool(found.entity_index[:1]) and found.entity_index[0] in gold, f1, answers == gold))
-    return {hops: tuple(100 * np.mean(each, axis=0)) for hops, each in sorted(rows.items())}
+        hit = bool(found.entity_index) and found.entity_index[0] in gold
+        rows[str(one.hops)].append((hit, f1, answers == gold))
+    return {hops: [round(100 * value, 2) for value in np.mean(each, axis=0).tolist()] for hops, each in rows.items()}
 
 
+Row = tuple[str, Callable[[], dict[str, list[float]]]]
+"""A name that says all, and what measures it."""
+
+
+def few(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
+    """k questions of each of the 49 path types, drawn anew each time."""
+    for k in (1, 4, 16):
+        for seed in range(draws):
+            asked = [one for kind in _by(bench.train, "kind") for one in random.Random(seed).sample(kind, k)]
+            yield f"few k={k} seed={seed}", partial(_measured, bench, asked, bench.dev, seed, overrides)
+
+
+def templates(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
+    """A third of each path type's wordings is never trained on, and is what is asked."""
+    for seed in range(draws):
+        draw, held = random.Random(seed), set()
+        for kind in _by([*bench.train, *bench.dev], "kind"):
+            wordings = sorted({one.template for one in kind})
+            held.update(draw.sample(wordings, max(1, len(wordings) // 3)))
+        asked = [one for one in bench.train if one.template not in held]
+        unseen = [one for one in bench.dev if one.template in held]
+        yield f"templates seed={seed}", partial(_measured, bench, asked, unseen, seed, overrides)
+
+
+def relations(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
+    """Every question that takes a relation is left out of training, and is what is asked; one row a relation."""
+    for relation in sorted(set(RELATION_OF.values())):
+        asked = [one for one in bench.train if relation not in one.relations]
+        unseen = [one for one in bench.dev if relation in one.relations]
+        yield f"relations {relation}", partial(_measured, bench, asked, unseen, 0, overrides)
+
+
+def entities(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
+    """A fifth of the films is not in the graph while training; asked is about what came later, and about the rest."""
+    for seed in range(draws):
+        films = np.unique(bench.table.heads)
+        new = set(np.random.default_rng(seed).choice(films, len(films) // 5, replace=False).tolist())
+        smaller = replace(bench, table=_without(bench.table, new))
+        known = Vocabulary(bench.table)
+
+        def is_new(one: Asked, known: Vocabulary = known, new: set[int] = new) -> bool:
+            named = [one.question.topics[0].text, *(one.question.answers or ())]
+            return any(index in new for name in named for index in known.entities(name))
+
+        asked = [one for one in bench.train if not is_new(one)]
+        later, before = ([one for one in bench.dev if is_new(one) is is_later] for is_later in (True, False))
+        for label, questions in (("new films", later), ("known films", before)):
+            yield f"entities seed={seed} {label}", partial(_later, smaller, bench, asked, questions, seed, overrides)
+
+
+def half(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
+    """Half of the graph's triples, in training as in answering; the gold answers are the whole graph's."""
+    for seed in range(draws):
+        count = len(bench.table.heads)
+        kept = np.sort(np.random.default_rng(seed).choice(count, count // 2, replace=False))
+        table = replace(bench.table, heads=bench.table.heads[kept], relations=bench.table.relations[kept],
+                        tails=bench.table.tails[kept])  # fmt: skip
+        part = replace(bench, table=table)
+        yield f"half seed={seed}", partial(_measured, part, bench.train, bench.dev, seed, overrides)
+
+
+ROWS = {"few": few, "templates": templates, "relations": relations, "entities": entities, "half": half}
+
+
+def _by(asked: Sequence[Asked], field: str) -> list[list[Asked]]:
+    groups: dict[str, list[Asked]] = defaultdict(list)
+    for one in asked:
+        groups[getattr(one, field)].append(one)
+    return [groups[name] for name in sorted(groups)]
+
+
+def _without(table: TripleTable, films: set[int]) -> TripleTable:
+    """The graph without the facts of some films; entities keep their numbers."""
+    kept = ~np.isin(table.heads, sorted(films))
+    return replace(table, heads=table.heads[kept], relations=table.relations[kept], tails=table.tails[kept])
+
+
+_MOST_TRAINED = 20_000
+"""Training questions of a row, drawn at random where there are more: an epoch takes some thousand."""
+
+
+def _measured(
+    bench: Bench, asked: Sequence[Asked], unseen: Sequence[Asked], seed: int, overrides: Sequence[str]
+) -> dict[str, list[float]]:
+    return scores(bench, trained(bench, _some(asked, seed), seed, overrides), unseen)
+
+
+def _later(
+    before: Bench, after: Bench, asked: Sequence[Asked], questions: Sequence[Asked], seed: int, overrides: Sequence[str]
+) -> dict[str, list[float]]:
+    predictor = _trained_once(before, seed, tuple(overrides), lambda: _some(asked, seed))
+    return scores(after, predictor.over(after.table), questions)
+
+
+_KEPT: dict[int, Predictor] = {}
+
+
+def _trained_once(bench: Bench, seed: int, overrides: Sequence[str], asked: Callable[[], list[Asked]]) -> Predictor:
+    """New and known topics are asked of one reasoner."""
+    if seed not in _KEPT:
+        _KEPT.clear()
+        _KEPT[seed] = trained(bench, asked(), seed, overrides)
+    return _KEPT[seed]
+
+
+def _some(asked: Sequence[Asked], seed: int) -> list[Asked]:
+    return random.Random(seed).sample(list(asked), min(len(asked), _MOST_TRAINED))
+
+
+def main() -> None:
+    """Measure the rows of one split that are not measured yet, then print all that are."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("split", choices=sorted(ROWS))
+    parser.add_argument("overrides", nargs="*", help="key=value of train")
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--limit", type=int, default=2000, help="dev questions of each number of hops")
+    options = parser.parse_args()
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    measured = _measured_before()
+    for name, measure in ROWS[options.split](open_bench(options.limit), options.draws, options.overrides):
+        name = " ".join([name, *options.overrides])
+        if name not in measured:
+            started = time.monotonic()
+            measured[name] = measure()
+            line = json.dumps({"row": name, "seconds": round(time.monotonic() - started), "scores": measured[name]})
+            with RESULTS.open("a", encoding="utf-8") as file:
+                print(line, file=file)
+            print(line, flush=True)
+    table = Table("row", *(f"{hops}-hop {name}" for hops in HOPS for name in ("hits@1", "F1", "exact")))
+    for name, found in measured.items():
+        if name.startswith(options.split):
+            cells = [value for hops in HOPS for value in found.get(str(hops), [float("nan")] * 3)]
+            table.add_row(name, *(f"{value:.1f}" for value in cells))
+    Console(width=160).print(table)
+
+
+def _measured_before() -> dict[str, dict[str, list[float]]]:
+    if not RESULTS.exists():
+        return {}
+    lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+    return {line["row"]: line["scores"] for line in lines}
+
+
+if __name__ == "__main__":
+    main()

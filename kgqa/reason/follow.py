@@ -80,7 +80,9 @@ class _Follow(torch.autograd.Function):
         arriving = gradients[0].contiguous()
         grad_relations = torch.zeros_like(relation_weights)
         for pairs, came in _arrivals(weights, edges):
-            grad_relations.index_add_(0, edges.relation[pairs], came.mul_(arriving.index_select(0, edges.target[pairs])))
+            grad_relations.index_add_(
+                0, edges.relation[pairs], came.mul_(arriving.index_select(0, edges.target[pairs]))
+            )
         if not ctx.needs_input_grad[0]:
             return None, grad_relations, None
         # Every edge is there in both directions, so gradients go back as weights go forth.

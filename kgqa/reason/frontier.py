@@ -6,7 +6,7 @@ list of (row, entity, weight); a hop looks up the edges of each entity under eac
 binary search over one sorted array of keys. The cost depends on what is reached, and only by a logarithm on the whole.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from kgqa.graph.subgraph import TripleTable, ranges
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
+Relations = TypeVar("Relations", int, Ints)
 
 
 class Frontier(NamedTuple):
@@ -45,7 +46,10 @@ def choices(weights: Floats, *, prune: float = 1e-3, most: int = 16) -> Choices:
 
 
 class Adjacency:
-    """The graph by (entity, directed relation): relation r walked from tail to head is `num_relations + r`."""
+    """The graph by (entity, directed relation): relation r walked from tail to head is `num_relations + r`.
+
+    Edges are sorted by `key` [F], which is entity * 2R + relation; `target` [F] is where each leads.
+    """
 
     def __init__(self, table: TripleTable) -> None:
         self.num_entities, self.num_relations = len(table.entities), len(table.relation_terms)
@@ -53,17 +57,17 @@ class Adjacency:
         key = np.concatenate([table.heads, table.tails]) * (2 * self.num_relations) + relation
         target = np.concatenate([table.tails, table.heads])
         order = np.lexsort((target, key))
-        self._key, self._target = key[order], target[order]
-        leaving = self._key[np.diff(self._key, prepend=-1) > 0]
+        self.key, self.target = key[order], target[order]
+        leaving = self.key[np.diff(self.key, prepend=-1) > 0]
         self._leaving = leaving % (2 * self.num_relations) if len(leaving) else leaving
         self._leaving_from = np.searchsorted(leaving, np.arange(self.num_entities + 1) * (2 * self.num_relations))
 
     def neighbours(self, entity: Ints, relation: Ints) -> tuple[Ints, Ints]:
         """Where edges lead: for pairs `[p]`, the pair's number and the entity reached, `[e]` each."""
         wanted = entity * (2 * self.num_relations) + relation
-        first = np.searchsorted(self._key, wanted, side="left")
-        pair, place = ranges(first, np.searchsorted(self._key, wanted, side="right"))
-        return pair, self._target[place]
+        first = np.searchsorted(self.key, wanted, side="left")
+        pair, place = ranges(first, np.searchsorted(self.key, wanted, side="right"))
+        return pair, self.target[place]
 
     def ways(self, frontier: Frontier, num_rows: int) -> Floats:
         """The share of each row's weight at which each directed relation leads on, `[B, 2R]` (dense: `follow.ways`)."""
@@ -75,7 +79,7 @@ class Adjacency:
         share: Floats = (total.reshape(num_rows, -1) / weight[:, None]).astype(np.float32)
         return share
 
-    def inverse(self, relation: Ints) -> Ints:
+    def inverse(self, relation: Relations) -> Relations:
         """The same relations walked the other way."""
         return (relation + self.num_relations) % (2 * self.num_relations)
 

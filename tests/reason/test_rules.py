@@ -1,0 +1,175 @@
+"""Rules: against brute force over small graphs, and what they conclude in graphs made to follow one."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgqa.graph.subgraph import TripleTable, triple_table
+from kgqa.reason.completion import Completion
+from kgqa.reason.composition import compose, composition_table
+from kgqa.reason.rules import Rule, RuleBook, learn_rules
+from kgqa.reason.surroundings import Surroundings
+
+TRIPLES = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from("rst"), st.sampled_from("abcdef")),
+    min_size=1,
+    max_size=14,
+    unique=True,
+)
+
+
+def directed(table: TripleTable) -> set[tuple[int, int, int]]:
+    """Every fact in both directions."""
+    width = len(table.relation_terms)
+    facts = list(zip(table.heads.tolist(), table.relations.tolist(), table.tails.tolist(), strict=True))
+    return {*facts, *((tail, relation + width, head) for head, relation, tail in facts)}
+
+
+def paths(facts: set[tuple[int, int, int]], start: int, body: tuple[int, ...]) -> list[list[int]]:
+    """All paths of a body that enter no entity twice, one by one."""
+    found = [[start]]
+    for relation in body:
+        found = [
+            [*path, tail]
+            for path in found
+            for head, by, tail in facts
+            if head == path[-1] and by == relation and tail not in path
+        ]
+    return found
+
+
+@given(TRIPLES, st.lists(st.integers(0, 5), min_size=1, max_size=3))
+def test_ends_are_those_of_all_paths(triples: list[tuple[str, str, str]], body: list[int]) -> None:
+    table = triple_table(triples, {})
+    width = 2 * len(table.relation_terms)
+    wanted = tuple(relation % width for relation in body)
+    facts, starts = directed(table), np.arange(len(table.entities))
+    expected: dict[tuple[int, int], int] = {}
+    for start in starts.tolist():
+        for path in paths(facts, start, wanted):
+            expected[start, path[-1]] = expected.get((start, path[-1]), 0) + 1
+    ends = Surroundings(table).ends(starts, wanted)
+    found = zip(ends.row.tolist(), ends.entity.tolist(), ends.paths.tolist(), strict=True)
+    assert {(row, entity): count for row, entity, count in found} == expected
+
+
+@given(TRIPLES)
+def test_confidences_are_counted_over_all_ends_where_nothing_is_drawn(triples: list[tuple[str, str, str]]) -> None:
+    table = triple_table(triples, {})
+    facts, entities = directed(table), range(len(table.entities))
+    for rule in learn_rules(Surroundings(table), least=0.0):
+        ends = {(start, path[-1]) for start in entities for path in paths(facts, start, rule.body)}
+        right = sum((start, rule.head, end) in facts for start, end in ends)
+        assert rule.confidence == pytest.approx(right / (len(ends) + 5))
+
+
+@given(TRIPLES)
+def test_every_path_beside_two_facts_is_looked_at(triples: list[tuple[str, str, str]]) -> None:
+    table = triple_table(triples, {})
+    facts, width = directed(table), 2 * len(table.relation_terms)
+    learned = {(rule.head, rule.body) for rule in learn_rules(Surroundings(table), max_length=2, least=0.0)}
+    for head in range(width // 2):
+        pairs = [(one, other) for one, by, other in facts if by == head and one != other]
+        for body in [(one,) for one in range(width) if one != head] + list(product(range(width), repeat=2)):
+            beside = sum(any(path[-1] == other for path in paths(facts, one, body)) for one, other in pairs)
+            if beside >= 2:
+                assert (head, body) in learned
+
+
+def family() -> TripleTable:
+    """Thirty families, in all of which a grandparent is a parent's parent; of the last this is not said."""
+    facts = []
+    for number in range(30):
+        child, parent, elder = (f"{role}{number}" for role in ("child", "parent", "elder"))
+        facts += [(child, "parent", parent), (parent, "parent", elder), (child, "lives in", f"town{number % 3}")]
+        if number:
+            facts.append((child, "grandparent", elder))
+    return triple_table(facts, {})
+
+
+def test_a_rule_is_learned_and_concludes_what_is_not_said() -> None:
+    table = family()
+    graph = Surroundings(table)
+    parent, grandparent = (table.relation_terms.index(name) for name in ("parent", "grandparent"))
+    rules = learn_rules(graph)
+    assert Rule(grandparent, (parent, parent), pytest.approx(29 / 35)) in rules  # type: ignore[arg-type]
+    child, elder = (table.entities.index(name) for name in ("child0", "elder0"))
+    found = RuleBook(rules, graph).conclude(np.array([child]), grandparent)
+    best = found.confidence.argmax()
+    assert (found.row[best], found.entity[best]) == (0, elder)
+    assert rules[found.rule[best]].body == (parent, parent)
+    back = RuleBook(rules, graph).conclude(np.array([elder]), graph.inverse(grandparent))
+    assert back.entity[back.confidence.argmax()] == child
+
+
+def test_rules_that_agree_make_it_surer_and_none_says_nothing() -> None:
+    table = triple_table([("x", "r", "y"), ("x", "s", "y"), ("x", "s", "z")], {})
+    graph = Surroundings(table)
+    x, y, z = (table.entities.index(name) for name in "xyz")
+    book = RuleBook([Rule(0, (1,), 0.5), Rule(0, (0,), 0.4)], graph)
+    found = book.conclude(np.array([x, z]), 0)
+    assert found.row.tolist() == [0, 0]
+    assert found.entity.tolist() == sorted((y, z))
+    assert dict(zip(found.entity.tolist(), found.confidence.tolist(), strict=True)) == {
+        y: pytest.approx(1 - 0.5 * 0.6**0.5),
+        z: pytest.approx(0.5),
+    }
+    assert len(book.conclude(np.array([x]), 1).row) == 0
+    assert len(RuleBook([], graph).conclude(np.array([x]), 0).row) == 0
+
+
+def test_what_is_learned_completes_a_graph_of_other_entities() -> None:
+    table = family()
+    others = triple_table(
+        [("ann", "parent", "bob"), ("bob", "parent", "cy"), ("dan", "parent", "eve"), ("ann", "lives in", "oslo"),
+         ("dan", "grandparent", "fay")],
+        {},
+    )  # fmt: skip
+    assert others.relation_terms == table.relation_terms
+    completion = Completion(Surroundings(table), Surroundings(others))
+    candidates = np.arange(len(others.entities))
+    grandparent = others.relation_terms.index("grandparent")
+    scores = completion.scores(others.entities.index("ann"), grandparent, candidates)
+    assert np.isfinite(scores).all()
+    assert others.entities[scores.argmax()] == "cy"
+    without_path = completion.scores(others.entities.index("oslo"), 2 * 3 - 2, candidates)  # who lives in it
+    assert np.isfinite(without_path).all()
+    assert others.entities[without_path.argmax()] in {"ann", "dan"}  # a child has parents
+
+
+def test_relations_compose_over_more_steps_than_were_seen() -> None:
+    names = ["father", "grandfather", "brother", "uncle"]
+    father, grandfather, brother, uncle = range(4)
+    rules = [Rule(grandfather, (father, father), 0.8), Rule(uncle, (father, brother), 0.6)]
+    rules += [Rule(father, (brother, father), 0.7), Rule(brother, (brother, brother), 0.2)]
+    shares = composition_table(rules, len(names))
+    assert shares[father, father, grandfather] == pytest.approx(1)
+    chain = [(0, brother, 1), (1, brother, 2), (2, father, 3), (3, brother, 4)]
+    between = compose(chain, shares, 5)
+    assert between[0, 4].argmax() == uncle
+    assert between[0, 3].argmax() == father
+    assert between[4, 3, brother + 4] == 1  # facts are there from both sides
+    assert not between[0, 0].any()
+    assert not compose([(0, father, 1)], shares, 3)[0, 2].any()  # nothing joins them
+
+
+def test_seeds_draw_the_same_rules_again() -> None:
+    table = family()
+    few = {"num_facts": 4, "num_heads": 4}
+    first, again = (learn_rules(Surroundings(table, seed=1), **few) for _ in range(2))  # type: ignore[arg-type]
+    assert first == again
+
+
+def test_a_graph_without_facts_has_no_rules() -> None:
+    none = np.array([], dtype=np.int64)
+    graph = Surroundings(TripleTable(none, none, none, ["a"], ["a"], ["r"], ["r"]))
+    assert learn_rules(graph) == []
+    assert Completion(graph).scores(0, 0, np.array([0])).tolist() == pytest.approx(
+        [
+            np.log(1e-4),
+        ],
+        abs=20,
+    )
