@@ -21,22 +21,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.learning import set_scores, trained
 from kgqa import KnowledgeBase
 from kgqa.answer.linking import EntityLinker, open_linker
 from kgqa.answer.questions import read_questions
-from kgqa.config import compose_config
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings, load
-from kgqa.reason.examples import Vocabulary, example
+from kgqa.reason.examples import Vocabulary
 from kgqa.reason.predict import Predictor
-from kgqa.reason.training import TrainingOptions, fit
 from kgqa.types import Question
 
 DATA = Path(os.environ.get("KGQA_DATA", "../shared/data")) / "metaqa"
@@ -97,48 +93,14 @@ def open_bench(limit: int) -> Bench:
     return Bench(table, linker, *parts)
 
 
-def trained(bench: Bench, asked: Sequence[Asked], seed: int, overrides: Sequence[str]) -> Predictor:
-    """A reasoner trained on nothing but these questions and what the graph can make of itself and of them."""
-    cfg = compose_config(["encoder=minilm", *overrides])
-    encoder = EncoderSettings(cfg.encoder.kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets,
-                              cfg.encoder.tuned_layers)  # fmt: skip
-    options = OmegaConf.to_container(cfg.trainer, resolve=True)
-    del options["resume"], options["dev_questions"]
-    vocabulary = Vocabulary(bench.table)
-    linked = bench.linker.link([one.question for one in asked])
-    examples = [example(question, vocabulary) for question in linked]
-    random.Random(seed).shuffle(examples)
-    num_dev = min(500, len(examples) // 20)
-    dev = examples[:num_dev] or examples
-    with TemporaryDirectory() as folder:
-        fit(
-            ReasonerSettings(encoder, OmegaConf.to_container(cfg.reasoner, resolve=True)), bench.table,
-            examples[num_dev:], dev, TrainingOptions(**options), folder=Path(folder), seed=seed,
-        )  # fmt: skip
-        return Predictor(*load(Path(folder) / "checkpoints" / "best"), bench.table, max_paths=0)
-
-
-def scores(bench: Bench, predictor: Predictor, asked: Sequence[Asked]) -> dict[str, list[float]]:
-    """hits@1, set F1 and exact sets in percent, by hops; what is found counts however doubtful it is."""
-    rows: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    linked = bench.linker.link([one.question for one in asked])
-    for one, found in zip(asked, predictor.predict(linked), strict=True):
-        gold = {index for name in one.question.answers or () for index in predictor.vocabulary.entities(name)}
-        answers = set(found.entity_index)
-        f1 = 2 * len(gold & answers) / max(len(gold) + len(answers), 1)
-        hit = bool(found.entity_index) and found.entity_index[0] in gold
-        rows[str(one.hops)].append((hit, f1, answers == gold))
-    return {hops: [round(100 * value, 2) for value in np.mean(each, axis=0).tolist()] for hops, each in rows.items()}
-
-
 Row = tuple[str, Callable[[], dict[str, list[float]]]]
 """A name that says all, and what measures it."""
 
 
 def few(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
     """k questions of each of the 49 path types, drawn anew each time."""
-    for k in (1, 4, 16):
-        for seed in range(draws):
+    for seed in range(draws):
+        for k in (1, 4, 16):
             asked = [one for kind in _by(bench.train, "kind") for one in random.Random(seed).sample(kind, k)]
             yield f"few k={k} seed={seed}", partial(_measured, bench, asked, bench.dev, seed, overrides)
 
@@ -215,7 +177,17 @@ _MOST_TRAINED = 20_000
 def _measured(
     bench: Bench, asked: Sequence[Asked], unseen: Sequence[Asked], seed: int, overrides: Sequence[str]
 ) -> dict[str, list[float]]:
-    return scores(bench, trained(bench, _some(asked, seed), seed, overrides), unseen)
+    return scores(bench, _trained(bench, _some(asked, seed), seed, overrides), unseen)
+
+
+def _trained(bench: Bench, asked: Sequence[Asked], seed: int, overrides: Sequence[str]) -> Predictor:
+    return trained(bench.table, bench.linker, [one.question for one in asked], seed=seed, overrides=overrides)
+
+
+def scores(bench: Bench, predictor: Predictor, asked: Sequence[Asked]) -> dict[str, list[float]]:
+    """hits@1, set F1 and exact sets in percent, by hops."""
+    by_hops = {hops: [one.question for one in asked if one.hops == hops] for hops in HOPS}
+    return {str(hops): set_scores(predictor, bench.linker, some) for hops, some in by_hops.items() if some}
 
 
 def _later(
@@ -232,7 +204,7 @@ def _trained_once(bench: Bench, seed: int, overrides: Sequence[str], asked: Call
     """New and known topics are asked of one reasoner."""
     if seed not in _KEPT:
         _KEPT.clear()
-        _KEPT[seed] = trained(bench, asked(), seed, overrides)
+        _KEPT[seed] = _trained(bench, asked(), seed, overrides)
     return _KEPT[seed]
 
 

@@ -1,0 +1,59 @@
+"""What benchmarks of hard splits share: a reasoner trained on some questions over a graph, its scores on others."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from kgqa.answer.linking import EntityLinker
+from kgqa.config import compose_config
+from kgqa.graph.subgraph import TripleTable
+from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings, load
+from kgqa.reason.examples import Vocabulary, example
+from kgqa.reason.predict import Predictor
+from kgqa.reason.training import TrainingOptions, fit
+from kgqa.types import Question
+
+
+def trained(
+    table: TripleTable, linker: EntityLinker, questions: Sequence[Question], *, seed: int, overrides: Sequence[str]
+) -> Predictor:
+    """A reasoner trained on nothing but these questions and what the graph can make of itself and of them.
+
+    A twentieth is held out to stop by; of few questions they are all looked at themselves.
+    """
+    cfg = compose_config(["encoder=minilm", *overrides])
+    encoder = EncoderSettings(
+        cfg.encoder.kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets, cfg.encoder.tuned_layers
+    )
+    sizes, options = (_plain(part) for part in (cfg.reasoner, cfg.trainer))
+    del options["resume"], options["dev_questions"]
+    vocabulary = Vocabulary(table)
+    examples = [example(question, vocabulary) for question in linker.link(questions)]
+    random.Random(seed).shuffle(examples)
+    num_dev = min(500, len(examples) // 20)
+    with TemporaryDirectory() as folder:
+        fit(
+            ReasonerSettings(encoder, sizes), table, examples[num_dev:], examples[:num_dev] or examples,
+            TrainingOptions(**options), folder=Path(folder), seed=seed,
+        )  # fmt: skip
+        return Predictor(*load(Path(folder) / "checkpoints" / "best"), table, max_paths=0)
+
+
+def set_scores(predictor: Predictor, linker: EntityLinker, questions: Sequence[Question]) -> list[float]:
+    """hits@1, set F1 and exact sets in percent; what is found counts however doubtful it is."""
+    rows = []
+    for one, found in zip(questions, predictor.predict(linker.link(questions)), strict=True):
+        gold = {index for name in one.answers or () for index in predictor.vocabulary.entities(name)}
+        answers = set(found.entity_index)
+        hit = bool(found.entity_index) and found.entity_index[0] in gold
+        rows.append((hit, 2 * len(gold & answers) / max(len(gold) + len(answers), 1), answers == gold))
+    return [round(100 * value, 2) for value in np.mean(rows, axis=0).tolist()]
+
+
+def _plain(part: Any) -> dict[str, Any]:
+    return cast(dict[str, Any], OmegaConf.to_container(part, resolve=True))
