@@ -30,6 +30,7 @@ STAGES = {
     "chat": "a conversation in the terminal, or with lines from a pipe",
     "report": "an answer run as a page: scores, calibration, every question with its evidence; two runs compared",
     "export": "a knowledge base, or a generation of it, as N-Quads, JSON-LD, Turtle or GraphML",
+    "complete": "facts that its regularities suggest, with the rules and facts that they follow from, for review",
     "expand": "what is new, changed or gone, in one commit (extract and index of the difference)",
     "log": "the generations of a knowledge base: when, what, how many, by which code",
     "verify": "whether it is whole, byte by byte, and what to do where it is not",

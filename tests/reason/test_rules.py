@@ -11,6 +11,7 @@ from kgqa.graph.subgraph import TripleTable, triple_table
 from kgqa.reason.completion import Completion
 from kgqa.reason.composition import compose, composition_table
 from kgqa.reason.rules import Rule, RuleBook, learn_rules
+from kgqa.reason.suggestions import evidence, suggest
 from kgqa.reason.surroundings import Surroundings
 
 TRIPLES = st.lists(
@@ -173,3 +174,27 @@ def test_a_graph_without_facts_has_no_rules() -> None:
         ],
         abs=20,
     )
+
+
+@given(TRIPLES, st.lists(st.integers(0, 5), min_size=1, max_size=4))
+def test_evidence_is_a_path_of_facts_wherever_there_is_one(
+    triples: list[tuple[str, str, str]], body: list[int]
+) -> None:
+    table = triple_table(triples, {})
+    facts, graph = directed(table), Surroundings(table)
+    wanted = tuple(relation % (2 * len(table.relation_terms)) for relation in body)
+    for start in range(len(table.entities)):
+        ends = {path[-1] for path in paths(facts, start, wanted)}
+        for end in range(len(table.entities)):
+            found = evidence(graph, start, wanted, end)
+            assert bool(found) == (end in ends)
+            assert set(found) <= facts
+            assert len(found) in (0, len(wanted))
+
+
+def test_what_is_lacking_is_suggested_once_and_nothing_that_is_there() -> None:
+    table = family()
+    graph = Surroundings(table)
+    (found,) = suggest(RuleBook(learn_rules(graph), graph), least=0.7)
+    assert [table.entities[end] for end in (found.head, found.tail)] == ["child0", "elder0"]
+    assert [table.entities[fact[2]] for fact in found.because] == ["parent0", "elder0"]

@@ -1,0 +1,86 @@
+"""Facts that a knowledge base lacks and its own regularities suggest: rules are learned from its graph, and what
+follows from them is written as N-Triples, to be read through and added by expand. Nothing is changed here;
+suggested.jsonl in the run's folder has each fact's confidence, its rule, and the facts that it follows from.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from kgqa.artifacts import write_lines
+from kgqa.errors import ConfigError
+from kgqa.graph.subgraph import TripleTable
+from kgqa.graph.terms import fast_token
+from kgqa.knowledge_base import KnowledgeBase
+from kgqa.reason.rules import Rule, RuleBook, learn_rules
+from kgqa.reason.suggestions import Suggestion, suggest
+from kgqa.reason.surroundings import Surroundings
+
+from .parts import server_of
+from .stage import stage
+
+
+@stage(
+    "complete",
+    needs={"kb": "the folder of the knowledge base"},
+    example="kgqa complete kb=kb/mine out=suggested.nt",
+)
+def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
+    """Learn, conclude, write; the same seed suggests the same."""
+    if not 0 < cfg.complete.least <= 1:
+        raise ConfigError(f"complete.least is {cfg.complete.least}; it is a confidence, above 0 and at most 1")
+    out = Path(cfg.out) if cfg.out else run_folder / "suggested.nt"
+    with KnowledgeBase.open(cfg.kb, generation=cfg.generation, server=server_of(cfg)) as kb:
+        table = kb.triples()
+        graph = Surroundings(table, seed=cfg.seed)
+        rules = learn_rules(graph, max_length=cfg.complete.longest)
+        found = list(suggest(RuleBook(rules, graph), least=cfg.complete.least, most=cfg.complete.most))
+    write_lines(run_folder / "suggested.jsonl", (json.dumps(_record(table, one), ensure_ascii=False) for one in found))
+    num = write_lines(out, _triples(table, found))
+    return {"generation": kb.generation, "out": str(out), "num_rules": len(rules), "num_suggested": num}
+
+
+def _triples(table: TripleTable, found: list[Suggestion]) -> Iterator[str]:
+    for one in found:
+        terms = table.entities[one.head], table.relation_terms[one.relation], table.entities[one.tail]
+        yield " ".join([*map(fast_token, terms), "."])
+
+
+def _record(table: TripleTable, one: Suggestion) -> dict[str, Any]:
+    return {
+        **_texts(table, one.head, one.relation, one.tail),
+        "confidence": round(one.confidence, 4),
+        "rule": said(table, one.rule),
+        "rule_confidence": round(one.rule.confidence, 4),
+        "because": [_texts(table, *fact) for fact in one.because],
+    }
+
+
+def _texts(table: TripleTable, head: int, relation: int, tail: int) -> dict[str, str]:
+    return {
+        "head": table.entity_texts[head],
+        "relation": table.relation_texts[relation],
+        "tail": table.entity_texts[tail],
+    }
+
+
+def said(table: TripleTable, rule: Rule) -> str:
+    """A rule as one reads it: `directed by(x, y) <- written by(x, y)`; entities on the way are z, z'."""
+    places = ["x", *("z" + "'" * number for number in range(len(rule.body) - 1)), "y"]
+    steps = [_step(table, relation, *ends) for relation, ends in zip(rule.body, pairwise(places), strict=True)]
+    return f"{_step(table, rule.head, 'x', 'y')} <- {', '.join(steps)}"
+
+
+def _step(table: TripleTable, relation: int, one: str, other: str) -> str:
+    num = len(table.relation_terms)
+    text = table.relation_texts[relation % num]
+    return f"{text}({one}, {other})" if relation < num else f"{text}({other}, {one})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
