@@ -37,21 +37,23 @@ class Completion:
 
     def scores(self, entity: int, relation: int, candidates: Ints) -> Floats:
         """How likely candidates `[n]` are at the other end of a directed relation from `entity`, in nats: `[n]`."""
-        return (
-            np.log(self.by_rules(entity, relation, candidates) + _UNSAID)
-            + self.by_type(relation, candidates)
-            + _NEARNESS * np.log(self.by_walk(entity, candidates) + _FAR)
-        ).astype(np.float32)
+        rules = np.log(self.by_rules(entity, relation, candidates) + _UNSAID)
+        walk = np.log(self.by_walk(entity, candidates) + _FAR)
+        total: Floats = rules + self.by_type(relation, candidates) + np.float32(_NEARNESS) * walk
+        return total
 
     def by_rules(self, entity: int, relation: int, candidates: Ints) -> Floats:
+        """How far rules conclude the candidates, `[n]` in [0, 1]."""
         found = self.rules.conclude(np.array([entity]), relation)
         return _at(found.entity, found.confidence, candidates)
 
     def by_type(self, relation: int, candidates: Ints) -> Floats:
+        """What the relations that leave the candidates say, in nats, `[n]`."""
         evidence: Floats = (_leaving(self.graph, candidates) > 0) @ self._types[relation]
         return evidence
 
     def by_walk(self, entity: int, candidates: Ints) -> Floats:
+        """The share of a walk from `entity` that stops at the candidates, `[n]` in [0, 1]."""
         ranks = push(self._links, np.array([entity]), np.ones(1), alpha=_STOPS, tolerance=_TOLERANCE)
         return _at(ranks.node, ranks.rank.astype(np.float32), candidates)
 

@@ -70,7 +70,8 @@ def _candidates(graph: Surroundings, relation: int, max_length: int, num_facts: 
 def _direct(graph: Surroundings, relation: int, source: Ints, target: Ints) -> Ints:
     """[n, 2]: a fact's number, and another relation between its ends."""
     item, by = graph.between(source, target)
-    return np.stack([item, by], axis=1)[by != relation]
+    other = by != relation
+    return np.stack([item[other], by[other]], axis=1)
 
 
 def _by_one(graph: Surroundings, relation: int, source: Ints, target: Ints) -> Ints:
