@@ -43,8 +43,8 @@ def story(draw: Random, num_lines: int, distance: int | None) -> Story:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stories", type=int, default=20_000)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--stories", type=int, default=10_000)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     draw = Random(args.seed)

@@ -135,8 +135,8 @@ def _train(
             optimizer.step()
             advance(1)
             if (step + 1) % options.checkpoint_steps == 0:
-                about = {"step": str(step + 1), "loss": repr(value)}
-                keep(unfinished, encoder, optimizer, training=training, about=about)
+                loss_then = {"loss": repr(value)}
+                keep(unfinished, encoder, optimizer, training=training, step=step + 1, about=loss_then)
     return value
 
 

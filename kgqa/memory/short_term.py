@@ -32,7 +32,7 @@ _EPSILON = 1e-6
 _LRU_DECAY = 0.95
 """gamma of MANN's usage: how fast a slot's last access is forgotten."""
 
-_DENSE_SLOTS, _SPARSE_LINKS = 256, 16
+_DENSE_SLOTS, _SPARSE_LINKS = 128, 8
 """Up to so many slots links are dense; above, each slot keeps so many."""
 
 
@@ -60,7 +60,7 @@ def initial_state(
 ) -> MemoryState:
     """An empty memory.
 
-    num_links: that each slot keeps, 0 for a memory without links; None keeps all up to 256 slots, above them 16.
+    num_links: that each slot keeps, 0 for a memory without links; None keeps all up to 128 slots, above them 8.
     """
 
     def zeros(*shape: int) -> Tensor:

@@ -16,16 +16,22 @@ log = logging.getLogger(__name__)
 
 
 def keep(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, *, training: str, about: Mapping[str, str]
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    training: str,
+    step: int,
+    about: Mapping[str, str],
 ) -> None:
-    """Weights and optimiser, so that the steps that are left give what they would have given.
+    """Weights and optimiser after `step` steps, so that those that are left give what they would have given.
 
-    training identifies the data, options and seed; about is what `resume` hands back.
+    training identifies the data, options and seed; about is what `resume` hands back, beside the step.
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for place, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{place}.{name}": tensor for name, tensor in state.items()}
-    metadata = {"training": training, **about}
+    metadata = {**about, "training": training, "step": str(step)}
     write_atomic(path, save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, metadata=metadata))
 
 
@@ -55,5 +61,5 @@ def resume(
             _, place, part = name.split(".")
             state.setdefault(int(place), {})[part] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    log.info("the training in %s goes on from where it was", path.parent)
+    log.info("the training in %s goes on at step %s", path.parent, about["step"])
     return about

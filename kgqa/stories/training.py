@@ -86,8 +86,8 @@ def fit(
             save_reader(reader, folder / "best", sizes=sizes, lexicon=lexicon, about=about)
         log.info("step %d: dev error %.2f %%, best %.2f %%", step + 1, dev_error, best)
         append_metrics(folder.parent, {"step": step + 1, "dev_error": dev_error, "dev_errors": errors})
-        kept = {"step": str(step + 1), "best": repr(best), "since": str(since)}
-        keep(folder / UNFINISHED, reader, optimizer, training=training, about=kept)
+        kept = {"best": repr(best), "since": str(since)}
+        keep(folder / UNFINISHED, reader, optimizer, training=training, step=step + 1, about=kept)
     return {"dev_error": best, "steps": first}
 
 
