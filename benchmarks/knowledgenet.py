@@ -202,7 +202,7 @@ def calibration_error(predictions: Sequence[Prediction], rows: Sequence[dict[str
 
 
 def _speed(documents: Sequence[Document], pipeline: str) -> Table:
-    """Words a second of the process's own time over the same texts, the better of two rounds each: neighbours count less."""
+    """Words a second of the process's own time, the better of two rounds each: so neighbours count less."""
     bare = nlp.load_pipeline(pipeline)
     words = sum(len(bare.make_doc(document.text)) for document in documents)
     table = Table(title=f"speed over {words} words, one process, CPU time")
