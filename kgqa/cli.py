@@ -29,6 +29,7 @@ STAGES = {
     "retrieve": "the passages and facts nearest to questions, fused from words, vectors and graph; no reasoner needed",
     "chat": "a conversation in the terminal, or with lines from a pipe",
     "report": "an answer run as a page: scores, calibration, every question with its evidence; two runs compared",
+    "review": "what is read from documents as a page: mentions, facts, what was rejected and why, merged names",
     "export": "a knowledge base, or a generation of it, as N-Quads, JSON-LD, Turtle or GraphML",
     "complete": "facts that its regularities suggest, with the rules and facts that they follow from, for review",
     "expand": "what is new, changed or gone, in one commit (extract and index of the difference)",

@@ -41,13 +41,15 @@ from kgqa.types import Question
 if TYPE_CHECKING:  # an HTTP library, which only a server needs
     from kgqa.graph.endpoint import Endpoint
     from kgqa.graph.sparql import SparqlStore
+if TYPE_CHECKING:  # spaCy is loaded by what reads documents
+    from kgqa.text.extract import Extractor
 
 _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 
 MADE_WITH = ("extract", "embedder", "memory", "conflict")
 """The parts of the configuration that a generation depends on."""
 
-_NO_MATTER = ("chat", "engine", "name", "out", "report", "run", "compare", "retrieve", "inspect", "task")
+_NO_MATTER = ("chat", "engine", "name", "out", "report", "run", "compare", "retrieve", "inspect", "task", "review")
 """Keys on which no answer depends."""
 
 
@@ -55,7 +57,7 @@ def corpus_of(cfg: DictConfig) -> Corpus:
     """The corpus that the command line names; a server's graph is fetched."""
     path = Path(cfg.corpus.path)
     if cfg.corpus.kind != "sparql":
-        return Corpus(path, cfg.corpus.kind)
+        return Corpus(path, cfg.corpus.kind, english=cfg.extract.english_only)
     from kgqa.graph.fetch import fetch
     from kgqa.graph.sparql import SparqlStore
 
@@ -247,17 +249,26 @@ def _endpoint(keys: DictConfig, environment: str, *other_urls: str | None) -> "E
     )  # fmt: skip
 
 
-def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:
+def extractor_of(cfg: DictConfig) -> "Extractor":
+    """The extractor of the group `extract`; loads spaCy."""
+    return _extractor(cfg)()
+
+
+def _extractor(cfg: DictConfig) -> "Callable[[], Extractor]":
     from kgqa.text.extract import Extractor
 
-    keys, engine = cfg.extract, engine_of(cfg)
-    opened = partial(
+    keys = cfg.extract
+    return partial(
         Extractor,
         pipeline=keys.pipeline,
         patterns=Path(keys.patterns) if keys.patterns else None,
         sources=tuple(keys.sources),
         min_confidence=keys.min_confidence,
     )
+
+
+def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:
+    opened, engine = _extractor(cfg), engine_of(cfg)
     extractor: TextExtractor = opened()
     if engine != LocalEngine(1):
         extractor = SpreadExtractor(extractor.identity, partial(reading, opened), engine)

@@ -39,6 +39,8 @@ class Corpus:
     """The only files that are read; None: all that there are."""
     unsettled: frozenset[str] = frozenset()
     """Files that somebody is writing or removing: their documents stay as they were."""
+    english: bool = False
+    """Whether documents in other languages are skipped."""
 
     @cached_property
     def is_export(self) -> bool:
@@ -55,7 +57,9 @@ class Corpus:
         self.skipped.clear()
         is_prose = self.kind == "text" and any(path.suffix.lower() in DOCUMENT_SUFFIXES for path in self._files())
         if is_prose:
-            yield from read_documents(self.path, skipped=self.skipped, tell=tell, only=self.settled)
+            yield from read_documents(
+                self.path, skipped=self.skipped, tell=tell, only=self.settled, english=self.english
+            )
 
     def fact_files(self) -> Iterator[tuple[str, Path]]:
         """(doc_id, path) of each file of facts; the id keeps the suffix, so that kb.nt and kb.md are two documents."""

@@ -13,6 +13,7 @@ and never when the shorter name fits two of them: two people called Bragg stay t
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from kgqa.ids import ENTITY, name_of
 from kgqa.text.entities import inverted, plain, same_person
@@ -25,22 +26,47 @@ def resolve(names: Iterable[tuple[str, str]]) -> dict[str, str]:
 
     Pure and independent of order and repetition. Terms that are no entity IRIs (literals, given IRIs) never move.
     """
+    return {merge.term: merge.kept for merge in merges(names)}
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A term that was brought to another one, and what brought it: other terms of its group, each with the rule."""
+
+    term: str
+    kept: str
+    reasons: tuple[tuple[str, str], ...]
+    """(rule, other term), at least one."""
+
+
+def merges(names: Iterable[tuple[str, str]]) -> list[Merge]:
+    """The moves of `resolve` with their reasons, in the order of terms."""
     stated = sorted({(name, term) for name, term in names if term.startswith(ENTITY)})
     terms = sorted({term for _, term in stated})
     groups = _Groups(terms)
-    for one, other in (
-        *_by_statement(stated),
-        *_by_spelling(terms),
-        *_by_abbreviation(terms, lexicon()),
-        *_by_part(terms, lexicon()),
-    ):
-        groups.join(one, other)
+    reasons: dict[str, dict[tuple[str, str], None]] = defaultdict(dict)
+    for rule, one, other in _links(stated, terms):
+        if one != other:
+            groups.join(one, other)
+            reasons[one][rule, other] = reasons[other][rule, one] = None
     weight = Counter(term for _, term in stated)
-    moves: dict[str, str] = {}
+    moves = []
     for members in groups.sets():
         kept = min(members, key=lambda term: (-weight[term], len(term), term))
-        moves.update({term: kept for term in members if term != kept})
-    return moves
+        moves += [Merge(term, kept, tuple(reasons[term])) for term in members if term != kept]
+    return sorted(moves, key=lambda merge: merge.term)
+
+
+def _links(stated: list[tuple[str, str]], terms: list[str]) -> Iterator[tuple[str, str, str]]:
+    """(rule, term, term) of all that are the same."""
+    rules = {
+        "a document states the name": _by_statement(stated),
+        "one name spelled otherwise": _by_spelling(terms),
+        "one spells out the other": _by_abbreviation(terms, lexicon()),
+        "the end of its name": _by_part(terms, lexicon()),
+    }
+    for rule, pairs in rules.items():
+        yield from ((rule, one, other) for one, other in pairs)
 
 
 class _Groups:

@@ -81,7 +81,7 @@ def candidates(
         head, tail = (_spot(parse, text, end, at) for end in ends)
         if head is not tail:
             spans = parse.span(*ends[0][:2]), parse.span(*ends[1][:2])
-            yield Classified(relation, f"classifier:{read.property_id}", head, tail, read.probability, spans)
+            yield Classified(relation, f"classifier:{read.property_id}", head, tail, read.probability, spans=spans)
 
 
 def _denied(parse: Parse, read: ReadRelation) -> bool:

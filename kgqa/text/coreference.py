@@ -1,15 +1,20 @@
 """Whom a mention means: names by name, parts of names, pronouns and descriptions by rules with a score.
 
 A document is walked once, in order. What a mention can mean is ranked by gender and kind, nearness, whether it was
-a subject, and whether the document is about it; the relation that asks then takes the first of the right type.
+a subject, and whether the document is about it (for "he" and "she" with the learned weights of antecedents.py); the
+relation that asks then takes the first of the right type.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kgqa.text import antecedents
+from kgqa.text.antecedents import Features, Pronoun, Seen
 from kgqa.text.entities import Entity, NameParts, collect
 from kgqa.text.lexicon import Lexicon
 from kgqa.text.mentions import Spot
+from kgqa.text.names import form_label
 from kgqa.text.nlp import Parse
 
 TRUST = {"name": 1.0, "concept": 0.9, "value": 1.0, "relative": 0.95, "pronoun": 0.9, "description": 0.8}
@@ -19,23 +24,12 @@ _SENTENCE_COST = 1.0
 _SUBJECT_BONUS = 1.0
 _TITLE_BONUS = 2.0
 _PARALLEL_BONUS = 0.5
-_UNKNOWN_GENDER_COST = 0.7
 _FARTHEST = 6
 """Sentences after which only the title entity is still meant by a pronoun."""
 _GROUP_REACH = 3
 """Sentences for which people once named together are "they"."""
 _NOUN_IN_NAME_BONUS = 2.0
 _ANTECEDENTS = 4
-
-
-@dataclass(slots=True)
-class _Seen:
-    """The last mention of an entity."""
-
-    sentence: int
-    token: int
-    subject: bool
-    times: int = 1
 
 
 @dataclass(slots=True)
@@ -46,9 +40,18 @@ class Resolver:
     by_name: dict[str, Entity]
     title: Entity | None
     parts: NameParts
+    weights: Mapping[str, float]
+    """Of what describes an antecedent of "he" or "she"."""
+    totals: Mapping[int, int] = field(default_factory=dict)
+    """id(entity) -> times the document names it."""
+    most: int = 0
+    """The largest of them."""
     ranked: dict[int, list[list[Entity]]] = field(default_factory=dict)
     """id(spot) -> readings, best first; a reading is one entity, or several for a plural."""
-    seen: dict[int, _Seen] = field(default_factory=dict)
+    weighed: dict[int, list[tuple[Entity, Features]]] = field(default_factory=dict)
+    """id(spot) -> all that a "he" or "she" was chosen from, and what was known of it."""
+    seen: dict[int, Seen] = field(default_factory=dict)
+    num_seen: int = 0
     known: dict[int, Entity] = field(default_factory=dict)
     group: list[Entity] = field(default_factory=list)
     """The people last named together: what "they" means."""
@@ -62,24 +65,26 @@ class Resolver:
         previous: Spot | None = None
         for spot in spots:
             sentence = first_sentence + spot.sentence
-            subject = parse.deps[spot.head] in {"nsubj", "nsubj:pass"}
+            subject = parse.deps[spot.head] in antecedents.SUBJECTS
             readings = self._read(parse, spot, spots, sentence, subject)
             self.ranked[id(spot)] = readings
             if readings and spot.kind != "relative":
-                self._note(readings[0], sentence, spot.start, subject)
+                self._note(readings[0], parse, spot, sentence, subject)
             if readings and spot.kind == "name":
                 self._note_group(parse, previous, spot)
                 previous = spot
 
-    def _note(self, entities: Sequence[Entity], sentence: int, token: int, subject: bool) -> None:
+    def _note(self, entities: Sequence[Entity], parse: Parse, spot: Spot, sentence: int, subject: bool) -> None:
         for entity in entities:
             self.known[id(entity)] = entity
-            last = self.seen.get(id(entity))
-            again = last is not None and last.sentence == sentence
-            times = last.times + 1 if last else 1
-            self.seen[id(entity)] = _Seen(
-                sentence, token, subject or (again and last is not None and last.subject), times
-            )
+            seen, last = Seen(parse, spot, sentence, self.num_seen, subject), self.seen.get(id(entity))
+            seen.first = last.first if last else self.num_seen
+            seen.named = (last.named if last else 0) + (spot.kind == "name")
+            if last is not None:
+                seen.times += last.times
+                seen.subject |= last.sentence == sentence and last.subject
+            self.seen[id(entity)] = seen
+        self.num_seen += 1
 
     def _note_group(self, parse: Parse, previous: Spot | None, spot: Spot) -> None:
         if previous is None or previous.sentence != spot.sentence or spot.start - previous.end > 6:
@@ -97,7 +102,7 @@ class Resolver:
         people = [
             entity for entity in self._candidates(sentence) if entity.label == "PERSON" and id(entity) in self.seen
         ]
-        people.sort(key=lambda entity: (self.seen[id(entity)].sentence, self.seen[id(entity)].token), reverse=True)
+        people.sort(key=lambda entity: (self.seen[id(entity)].sentence, self.seen[id(entity)].spot.start), reverse=True)
         near = [entity for entity in people if sentence - self.seen[id(entity)].sentence <= 1]
         return [near[:2]] if len(near) > 1 else [list(self.group)] if self.group else []
 
@@ -112,6 +117,8 @@ class Resolver:
             return [reading for other in _antecedents(parse, spot, spots) for reading in self.readings(other)[:1]]
         if spot.kind == "description":
             return self._described(spot, sentence)
+        if spot.kind == "pronoun" and spot.gender in {"m", "f"}:
+            return self._person(parse, spot, spots, sentence)
         if spot.kind == "pronoun":
             return self._pronoun(parse, spot, sentence, subject)
         return []
@@ -155,18 +162,38 @@ class Resolver:
             score += _SUBJECT_BONUS + (_PARALLEL_BONUS if subject else 0.0)
         return score + (0.05 * min(last.times, 6) if last else 0.0)
 
+    def _person(self, parse: Parse, spot: Spot, spots: Sequence[Spot], sentence: int) -> list[list[Entity]]:
+        """Whom "he" or "she" means."""
+        people = [entity for entity in self._candidates(sentence) if _may_mean(spot, entity, self.lex)]
+        people.sort(key=lambda entity: -self.seen[id(entity)].place if id(entity) in self.seen else 1)
+        later = {id(entity): (entity, name) for name, entity in self._later(spot, spots)}
+        pronoun = Pronoun(parse, spot, sentence, self.num_seen, frozenset(later), self.totals, self.most)
+        options: list[tuple[Entity, Features]] = []
+        for rank, entity in enumerate(people):
+            seen = self.seen.get(id(entity))
+            known = ("title", "title unseen") if seen is None else antecedents.describe(pronoun, entity, seen, rank)
+            options.append((entity, known))
+        for entity in people:
+            later.pop(id(entity), None)
+        options += [(entity, antecedents.describe_later(parse, spot, entity, name)) for entity, name in later.values()]
+        self.weighed[id(spot)] = options
+        return _ranking([(antecedents.score(known, self.weights), entity) for entity, known in options])
+
+    def _later(self, spot: Spot, spots: Sequence[Spot]) -> Iterator[tuple[Spot, Entity]]:
+        """Who is named after a pronoun in its sentence, the first name of each last."""
+        for name in reversed(spots):
+            if name.sentence == spot.sentence and name.start >= spot.end and name.kind == "name":
+                entity = self.by_name.get(name.text)
+                if entity is not None and _may_mean(spot, entity, self.lex):
+                    yield name, entity
+
     def _pronoun(self, parse: Parse, spot: Spot, sentence: int, subject: bool) -> list[list[Entity]]:
         if spot.gender == "p":
             return self._several(sentence)
         scored = []
         for entity in self._candidates(sentence):
             score = self._score(entity, sentence, subject)
-            if spot.gender in {"m", "f"}:
-                if entity.label not in {"PERSON", "MISC"} or entity.gender not in {"", spot.gender}:
-                    continue
-                score -= 0.0 if entity.gender else _UNKNOWN_GENDER_COST
-                score -= 4.0 if entity.label == "MISC" else 0.0
-            elif entity.label == "PERSON" or (spot.label == "LOC" and entity.label not in {"LOC", "ORG"}):
+            if entity.label == "PERSON" or (spot.label == "LOC" and entity.label not in {"LOC", "ORG"}):
                 continue
             if self._same_clause(parse, spot, entity, sentence):
                 score -= 2.0
@@ -179,7 +206,7 @@ class Resolver:
         if last is None or last.sentence != sentence or parse.deps[spot.head] not in {"obj", "iobj", "obl"}:
             return False
         verb = parse.heads[spot.head]
-        return last.subject and last.token < spot.start and parse.heads[last.token] == verb
+        return last.subject and last.spot.start < spot.start and parse.heads[last.spot.start] == verb
 
     def _described(self, spot: Spot, sentence: int) -> list[list[Entity]]:
         noun = spot.text.lower()
@@ -191,7 +218,7 @@ class Resolver:
             if entity.label != spot.label or (gender and entity.gender not in {"", gender}):
                 continue
             last = self.seen.get(id(entity))
-            if last is not None and (last.sentence, last.token) > (sentence, spot.start):
+            if last is not None and (last.sentence, last.spot.start) > (sentence, spot.start):
                 continue
             score = self._score(entity, sentence, subject=False)
             if any(noun.rstrip("s") in name.lower() for name in entity.names):
@@ -200,6 +227,22 @@ class Resolver:
                 score += 3.0 if entity.name in self.lex.countries else -3.0
             scored.append((score, entity))
         return _ranking(scored)
+
+
+def _may_mean(spot: Spot, entity: Entity, lex: Lexicon) -> bool:
+    """Whether "he" or "she" can mean it at all; a recogniser's word that a name is no person's is not enough."""
+    if entity.name[:1].islower() or _is_noun(entity, lex):
+        return False
+    if entity.label in {"PERSON", "MISC"}:
+        return entity.gender in {"", spot.gender}
+    said = any(name in lex.countries or form_label(name.split(), lex) not in {"", "PERSON"} for name in entity.names)
+    return not said and entity.gender in {"n", spot.gender}
+
+
+def _is_noun(entity: Entity, lex: Lexicon) -> bool:
+    """ "Girls" at the start of a sentence; King and Baron can be surnames."""
+    word = entity.name.lower()
+    return word.removesuffix("s") in lex.noun_label and (word.endswith("s") or entity.label != "PERSON")
 
 
 def _ranking(scored: list[tuple[float, Entity]]) -> list[list[Entity]]:
@@ -236,11 +279,27 @@ def _learn_gender(paragraphs: Sequence[tuple[Parse, Sequence[Spot]]], title: Ent
         title.gender = "m" if count["m"] > count["f"] else "f"
 
 
-def resolver_for(paragraphs: Sequence[tuple[Parse, Sequence[Spot]]], text: str, title: str, lex: Lexicon) -> Resolver:
+def resolver_for(
+    paragraphs: Sequence[tuple[Parse, Sequence[Spot]]],
+    text: str,
+    title: str,
+    lex: Lexicon,
+    weights: Mapping[str, float] | None = None,
+) -> Resolver:
     """A resolver that knows the names of the document; `walk` it over the paragraphs in order."""
     spots = [spot for _, found in paragraphs for spot in found]
     by_name = collect(spots, text, title, lex)
     about = next((entity for entity in by_name.values() if entity.is_title), None)
     mentioned = about is not None and any(by_name.get(spot.text) is about for spot in spots if spot.kind == "name")
     _learn_gender(paragraphs, about)
-    return Resolver(lex, by_name, about if mentioned else None, NameParts(by_name.values()))
+    weights = antecedents.shipped_weights() if weights is None else weights
+    totals = Counter(id(by_name[spot.text]) for spot in spots if spot.kind == "name" and spot.text in by_name)
+    return Resolver(
+        lex,
+        by_name,
+        about if mentioned else None,
+        NameParts(by_name.values()),
+        weights,
+        totals,
+        max(totals.values(), default=0),
+    )

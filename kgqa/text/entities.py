@@ -259,12 +259,11 @@ def _main_name(entity: Entity, title: str, lex: Lexicon) -> str:
 
 
 def _gender(entity: Entity, lex: Lexicon) -> str:
-    if entity.label not in {"PERSON", "MISC"}:
-        return "n"
+    """m or f where a name says so; a thing that is named like a person may be one."""
     for name in entity.names:
         for word in name.lower().split():
             if word in lex.gender and (word in lex.given_names or word in lex.name_words["PERSON"]):
                 return lex.gender[word]
             if word.split("-")[0] in lex.given_names:
                 return lex.gender[word.split("-")[0]]
-    return ""
+    return "" if entity.label in {"PERSON", "MISC"} else "n"

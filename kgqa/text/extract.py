@@ -13,7 +13,7 @@ from spacy.language import Language
 
 from kgqa.errors import ConfigError
 from kgqa.ids import digest, entity_iri
-from kgqa.text import classified, coreference, mentions, nlp, reader
+from kgqa.text import antecedents, classified, coreference, mentions, nlp, reader
 from kgqa.text.classified import Classified
 from kgqa.text.coreference import Resolver
 from kgqa.text.entities import Entity
@@ -30,8 +30,9 @@ WINDOW_CHARACTERS = 1_000_000
 """Names and pronouns are resolved within this much text at a time: some 400 pages, a gigabyte of parses at most."""
 
 TRAINING = frozenset({
-    "gum.py", "nlp_corpus.py", "piece_training.py", "relation_corpus.py", "relation_examples.py",
-    "relation_pipeline.py", "relation_training.py", "train_nlp.py", "train_relations.py", "treebank.py",
+    "gap.py", "gum.py", "nlp_corpus.py", "piece_training.py", "relation_corpus.py", "relation_examples.py",
+    "relation_pipeline.py", "relation_training.py", "train_coreference.py", "train_nlp.py", "train_relations.py",
+    "treebank.py",
 })  # fmt: skip
 """Modules beside this one that train the pipeline and never read a user's document."""
 
@@ -52,6 +53,21 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that states no fact."""
+
+    relation: str
+    """In words."""
+    sentence: Span
+    head_span: Span
+    tail_span: Span
+    extractor: str
+    confidence: float
+    reason: str
+    """negation, hearsay, question ... (see assertion.doubt), or `below the threshold`, or `nothing of the types`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
     """What one document yields."""
 
@@ -63,6 +79,8 @@ class Extraction:
     """(name, term): every name by which the document calls an entity."""
     statements: tuple[Statement, ...] = ()
     """What the facts were made of, before anybody was found for "she" and before doubles were left out."""
+    rejected: tuple[Rejected, ...] = ()
+    """What looked like a fact and is none."""
 
 
 class Extractor:
@@ -98,7 +116,7 @@ class Extractor:
         """Changes when the weights, the patterns, the word lists, the sources, the threshold or this code change."""
         modules = sorted(file for file in Path(__file__).parent.glob("*.py") if file.name not in TRAINING)
         code = [file.read_text("utf-8") for file in modules]
-        files = (self._patterns, LEXICON, classified.PROPERTIES)
+        files = (self._patterns, LEXICON, classified.PROPERTIES, antecedents.WEIGHTS)
         texts = [*(file.read_text("utf-8") for file in files), *self._sources, str(self._min_confidence)]
         return digest(nlp.pipeline_identity(self._pipeline_name, relations=self._reads), *texts, *code)[:32]
 
@@ -113,17 +131,22 @@ class Extractor:
         facts: dict[tuple[str, str, str, int], Fact] = {}
         aliases: dict[tuple[str, str], None] = {}
         statements: list[Statement] = []
+        rejected: list[Rejected] = []
         for window in _windows([passage for passage in passages if _is_prose(passage, document)]):
-            resolver, paragraphs = self._read(document, window)
+            resolver, paragraphs = self.read(document, window)
             for fact in self._candidates(document, paragraphs, resolver, statements):
+                if isinstance(fact, Rejected):
+                    rejected.append(fact)
+                    continue
                 start = fact.provenance.span[0]
                 if fact.relation not in self._symmetric or (fact.tail, fact.relation, fact.head, start) not in facts:
                     facts.setdefault((*fact.triple, start), fact)
             found.extend(_mentions(paragraphs, document.text, resolver))
             aliases.update(dict.fromkeys(_aliases(resolver, self._lex)))
-        return Extraction(document, passages, tuple(found), tuple(facts.values()), tuple(aliases), tuple(statements))
+        lists = (tuple(found), tuple(facts.values()), tuple(aliases), tuple(statements), tuple(rejected))
+        return Extraction(document, passages, *lists)
 
-    def _read(self, document: Document, window: Sequence[Passage]) -> tuple[Resolver, list[tuple[Parse, list[Spot]]]]:
+    def read(self, document: Document, window: Sequence[Passage]) -> tuple[Resolver, list[tuple[Parse, list[Spot]]]]:
         """Parses a window and finds its names; labels and names agree over all of it."""
         parses = nlp.parse(self._nlp, [(passage.span[0], passage.text) for passage in window])
         spots = [
@@ -145,35 +168,40 @@ class Extractor:
         paragraphs: list[tuple[Parse, list[Spot]]],
         resolver: Resolver,
         statements: list[Statement],
-    ) -> Iterator[Fact]:
+    ) -> Iterator[Fact | Rejected]:
         first_sentence = 0
         for place, (parse, spots) in enumerate(paragraphs):
             candidates: list[Candidate] = list(self._matcher.candidates(parse, document.text, spots))
             candidates += classified.candidates(parse, document.text, spots, self._by_property)
-            made = {id(end): end for one in candidates for end in (one.head, one.tail)}
+            made = {id(end): end for one in candidates if not one.doubt for end in (one.head, one.tail)}
             extra = [end for end in made.values() if end.kind in {"description", "concept"}]
             spots = sorted([*spots, *extra], key=lambda spot: (spot.start, spot.end))
             paragraphs[place] = (parse, spots)
             resolver.walk(parse, spots, first_sentence)
             first_sentence += len(parse.sentences)
-            statements.extend(map(_statement, candidates))
+            statements.extend(_statement(one) for one in candidates if not one.doubt)
             for candidate in candidates:
                 yield from self._facts(document, parse, candidate, resolver)
 
-    def _facts(self, document: Document, parse: Parse, candidate: Candidate, resolver: Resolver) -> Iterator[Fact]:
+    def _facts(
+        self, document: Document, parse: Parse, candidate: Candidate, resolver: Resolver
+    ) -> Iterator[Fact | Rejected]:
         relation = candidate.relation
         confidence = candidate.confidence
         for spot in (candidate.head, candidate.tail):
             confidence *= coreference.TRUST[spot.kind]
-        if confidence < self._min_confidence:
-            return
         start, end = parse.sentences[candidate.tail.sentence]
-        span = parse.span(start, end)
-        provenance = Provenance(
-            document.doc_id, document.text[span[0] : span[1]], span, candidate.head.span, candidate.tail.span,
-            candidate.source, round(confidence, 4),
-        )  # fmt: skip
-        for (head, head_text), (tail, tail_text) in _pairs(candidate, resolver, self._lex):
+        span, confidence = parse.span(start, end), round(confidence, 4)
+        reason = candidate.doubt or ("below the threshold" if confidence < self._min_confidence else "")
+        pairs = [] if reason else _pairs(candidate, resolver, self._lex)
+        ends = candidate.head.span, candidate.tail.span
+        if not pairs:
+            reason = reason or "nothing of the types"
+            yield Rejected(relation.text, span, *ends, candidate.source, confidence, reason)
+            return
+        sentence = document.text[span[0] : span[1]]
+        provenance = Provenance(document.doc_id, sentence, span, *ends, candidate.source, confidence)
+        for (head, head_text), (tail, tail_text) in pairs:
             yield Fact(head, relation.iri, tail, head_text, relation.text, tail_text, provenance)
 
 
@@ -196,8 +224,10 @@ def _windows(passages: Sequence[Passage]) -> Iterator[list[Passage]]:
 
 
 def _is_prose(passage: Passage, document: Document) -> bool:
-    """Headings state nothing."""
-    text = passage.text
+    """Headings state nothing; in tables and code a recogniser only guesses, and its guesses would count elsewhere."""
+    text, lines = passage.text, passage.text.splitlines()
+    if text.startswith(("```", "~~~")) or (len(lines) > 1 and all(line.count("|") > 1 for line in lines)):
+        return False
     return not (text.startswith("#") or ("\n" not in text and text.strip("# ") == document.title))
 
 

@@ -1,4 +1,4 @@
-"""Names of persons, organisations and places from GUM's entity layer.
+"""Names of persons, organisations and places, and chains of coreference, from GUM's entity layer.
 
 GUM marks every noun phrase, nested, with the tokens of its shortest form (`minspan`). A phrase whose head is a proper
 noun is a name; its shortest form is the name's extent. Names of other kinds, and capitalised words outside names, stay
@@ -8,8 +8,11 @@ unknown (`label is None`): GUM has no kind for works or awards that would fit ou
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from kgqa.text.treebank import EntitySpan, ParsedSentence
+from kgqa.text.treebank import EntitySpan, ParsedSentence, read_conllu
+from kgqa.types import Span
 
 GUM_LABELS = {"person": "PERSON", "organization": "ORG", "place": "LOC"}
 MARK = re.compile(r"\((?P<opens>\d+)-(?P<kind>[a-z]+)-(?P<rest>[^()]*)(?P<closed>\))?|(?P<closes>\d+)\)")
@@ -37,7 +40,7 @@ def gum_names(sentence: ParsedSentence) -> tuple[EntitySpan, ...]:
 
 
 def _names(sentence: ParsedSentence) -> Iterator[EntitySpan]:
-    for start, end, kind, rest in _mentions(sentence):
+    for start, end, kind, rest, _ in _mentions(sentence):
         inside = range(start, end)
         head = next((i for i in inside if sentence.heads[i] == i or sentence.heads[i] not in inside), start)
         fields = rest.split("-")
@@ -47,8 +50,8 @@ def _names(sentence: ParsedSentence) -> Iterator[EntitySpan]:
             yield from _extent(sentence, tokens, None if is_people else GUM_LABELS.get(kind))
 
 
-def _mentions(sentence: ParsedSentence) -> Iterator[tuple[int, int, str, str]]:
-    """(first token, last token + 1, kind, other fields) of each mention that begins and ends in the sentence."""
+def _mentions(sentence: ParsedSentence) -> Iterator[tuple[int, int, str, str, str]]:
+    """(first token, last token + 1, kind, other fields, chain) of each mention that begins and ends in the sentence."""
     open_marks: defaultdict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for i, misc in enumerate(sentence.misc):
         layer = next((field[len("Entity=") :] for field in misc.split("|") if field.startswith("Entity=")), "")
@@ -56,9 +59,9 @@ def _mentions(sentence: ParsedSentence) -> Iterator[tuple[int, int, str, str]]:
             if mark["closes"]:
                 if open_marks[mark["closes"]]:
                     start, kind, rest = open_marks[mark["closes"]].pop()
-                    yield start, i + 1, kind, rest
+                    yield start, i + 1, kind, rest, mark["closes"]
             elif mark["closed"]:
-                yield i, i + 1, mark["kind"], mark["rest"]
+                yield i, i + 1, mark["kind"], mark["rest"], mark["opens"]
             else:
                 open_marks[mark["opens"]].append((i, mark["kind"], mark["rest"]))
 
@@ -78,3 +81,37 @@ def _extent(sentence: ParsedSentence, tokens: list[int], label: str | None) -> I
             break
         end = i + 1
     yield EntitySpan(tokens[0], end, label)
+
+
+@dataclass(slots=True)
+class ChainedText:
+    """A document's text and, by chain, its mentions: what each takes up, and its head alone."""
+
+    text: str = ""
+    chains: defaultdict[str, list[tuple[Span, Span]]] = field(default_factory=lambda: defaultdict(list))
+
+
+def chained_texts(path: Path) -> Iterator[ChainedText]:
+    """The documents of a GUM file, a blank line between paragraphs."""
+    document = ChainedText()
+    for sentence in read_conllu(path):
+        if sentence.starts_document and document.text:
+            yield document
+            document = ChainedText()
+        elif sentence.starts_paragraph:
+            document.text = document.text.rstrip() + "\n\n" * bool(document.text)
+        _append(document, sentence)
+    if document.text:
+        yield document
+
+
+def _append(document: ChainedText, sentence: ParsedSentence) -> None:
+    spans: list[Span] = []
+    for word, space in zip(sentence.words, sentence.spaces, strict=True):
+        spans.append((len(document.text), len(document.text) + len(word)))
+        document.text += word + " " * space
+    document.text += " " * (not document.text[-1:].isspace())
+    for start, end, _, _, chain in _mentions(sentence):
+        inside = range(start, end)
+        head = next((i for i in inside if sentence.heads[i] == i or sentence.heads[i] not in inside), start)
+        document.chains[chain].append(((spans[start][0], spans[end - 1][1]), spans[head]))

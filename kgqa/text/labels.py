@@ -9,7 +9,7 @@ from kgqa.text.mentions import Spot
 from kgqa.text.names import called, form_label
 from kgqa.text.nlp import Parse
 
-_FORM_VOTE, _CONTEXT_VOTE, _NER_VOTE, _SURE_VOTES = 8, 3, 1, 2
+_FORM_VOTE, _CONTEXT_VOTE, _GIVEN_NAME_VOTE, _NER_VOTE, _SURE_VOTES = 8, 3, 2, 1, 2
 """A name's own words say surest what it names, then what is said beside it ("X, a school"), then the recogniser."""
 
 
@@ -25,6 +25,8 @@ def settle_labels(paragraphs: Sequence[tuple[Parse, list[Spot]]], title: str, le
                 form = form_label(spot.text.split(), lex)
                 for label, weight in ((form, _FORM_VOTE), _context_vote(parse, spot, lex), (spot.label, _NER_VOTE)):
                     vote[label] += weight
+                if spot.text.lower() in lex.given_names - lex.also_places:
+                    vote["PERSON"] += _GIVEN_NAME_VOTE
                 if form == "PERSON":
                     surnames.add(spot.text.split()[-1])
                 if spot.start != parse.sentences[spot.sentence][0]:

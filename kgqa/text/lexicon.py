@@ -18,6 +18,8 @@ class Lexicon:
     gender: dict[str, str]
     """Noun, title or given name -> "f", "m", "p" (several people)."""
     given_names: frozenset[str]
+    also_places: frozenset[str]
+    """Given names that as often name a place."""
     countries: dict[str, str]
     """A country's name or alias -> its name."""
     concepts: frozenset[str]

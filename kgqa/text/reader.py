@@ -15,6 +15,7 @@ from pathlib import Path
 from kgqa.errors import InputError
 from kgqa.ids import digest
 from kgqa.text.html import html_text
+from kgqa.text.language import is_foreign
 from kgqa.types import Document, Passage
 
 log = logging.getLogger(__name__)
@@ -43,13 +44,18 @@ class Skipped:
 
 
 def read_documents(
-    path: Path, *, skipped: list[Skipped] | None = None, tell: bool = True, only: Collection[str] | None = None
+    path: Path,
+    *,
+    skipped: list[Skipped] | None = None,
+    tell: bool = True,
+    only: Collection[str] | None = None,
+    english: bool = False,
 ) -> Iterator[Document]:
     """The documents of a folder (every .txt, .md, .html and .jsonl below it, in path order) or of one such file.
 
     In a folder a document's id is its relative path without suffix; a JSONL line brings its own `id` (without one,
     the digest of its text). What cannot be read is appended to `skipped` and, if `tell`, logged once at the end.
-    `only`: the paths of the files that are read, where not all are.
+    `only`: the paths of the files that are read, where not all are; `english`: what is in another language is skipped.
     Errors: InputError where `path` is missing, of an unknown kind, or a folder without documents.
     """
     problems: list[Skipped] = [] if skipped is None else skipped
@@ -63,6 +69,9 @@ def read_documents(
                 problems.append(Skipped(document.path, f"the id {document.doc_id!r} repeats {seen[document.doc_id]}"))
                 continue
             seen[document.doc_id] = document.path
+            if english and is_foreign(document.text):
+                problems.append(Skipped(document.path, "not in English; extract.english_only=false reads it"))
+                continue
             num_read += 1
             yield document
     if problems and tell:

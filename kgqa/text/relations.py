@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from kgqa.text import clauses
-from kgqa.text.assertion import denied
+from kgqa.text.assertion import doubt, excluded
 from kgqa.text.fillers import Fillers, may_be
 from kgqa.text.lexicon import Lexicon
 from kgqa.text.mentions import Spot
@@ -26,6 +26,8 @@ class Candidate:
     head: Spot
     tail: Spot
     confidence: float
+    doubt: str = ""
+    """Why the sentence does not assert it (see assertion.doubt); empty where it does."""
 
 
 class Matcher:
@@ -46,10 +48,11 @@ class Matcher:
         fillers = Fillers(parse, text, spots, self._lex)
         for token, word in enumerate(parse.lower):
             patterns = self._by_word.get(word)
-            if patterns and fillers.at.get(token) is None and not denied(parse, token):
+            if patterns and fillers.at.get(token) is None:
+                reason = doubt(parse, token)
                 for relation, pattern in patterns:
                     if _fits(parse, token, pattern):
-                        yield from _instances(parse, token, relation, pattern, fillers)
+                        yield from _instances(parse, token, relation, pattern, fillers, reason)
         yield from self._neighbours(parse, spots)
 
     def _neighbours(self, parse: Parse, spots: Sequence[Spot]) -> Iterator[Candidate]:
@@ -61,12 +64,8 @@ class Matcher:
             ends = {"LEFT": left, "RIGHT": right, "BEFORE": named[place - 1] if place else right}
             for relation, pattern in self._between.get(between, ()):
                 head, tail = ends[pattern.head.grammar], ends[pattern.tail.grammar]
-                if (
-                    head.sentence == tail.sentence
-                    and self._typed(head, tail, relation)
-                    and not denied(parse, left.head)
-                ):
-                    yield Candidate(relation, pattern.name, head, tail, pattern.confidence)
+                if head.sentence == tail.sentence and self._typed(head, tail, relation):
+                    yield Candidate(relation, pattern.name, head, tail, pattern.confidence, doubt(parse, left.head))
 
     def _typed(self, head: Spot, tail: Spot, relation: Relation) -> bool:
         return may_be(head, relation.head, self._lex) and may_be(tail, relation.tail, self._lex)
@@ -85,7 +84,9 @@ def _fits(parse: Parse, token: int, pattern: Pattern) -> bool:
     )
 
 
-def _instances(parse: Parse, token: int, relation: Relation, pattern: Pattern, fillers: Fillers) -> Iterator[Candidate]:
+def _instances(
+    parse: Parse, token: int, relation: Relation, pattern: Pattern, fillers: Fillers, reason: str
+) -> Iterator[Candidate]:
     owned = "OWNER" in (pattern.head.grammar, pattern.tail.grammar)
     heads, trust_head = fillers.fill(_tiers(parse, token, pattern.head, owned), relation.head)
     tails, trust_tail = fillers.fill(_tiers(parse, token, pattern.tail, owned), relation.tail)
@@ -94,7 +95,8 @@ def _instances(parse: Parse, token: int, relation: Relation, pattern: Pattern, f
         for tail in tails:
             both_of_many = head is tail and head.gender == "p" and relation.symmetric  # "the two collaborated"
             if (head is not tail or both_of_many) and not (pattern.named and tail.kind == "concept"):
-                yield Candidate(relation, pattern.name, head, tail, confidence)
+                left_out = any(excluded(parse, end.start) for end in (head, tail))
+                yield Candidate(relation, pattern.name, head, tail, confidence, reason or "negation" * left_out)
 
 
 def _tiers(parse: Parse, token: int, role: Role, owned: bool) -> clauses.Tiers:

@@ -33,6 +33,7 @@ class ParsedSentence:
     deps: tuple[str, ...]
     misc: tuple[str, ...]
     starts_paragraph: bool
+    starts_document: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,20 @@ def read_conllu(path: Path) -> Iterator[ParsedSentence]:
     Raises InputError, naming file and line, for a row that is not ten columns, an id out of order or a wrong head.
     """
     rows: list[tuple[int, list[str]]] = []
-    starts_paragraph = False
+    starts_paragraph = starts_document = False
     with open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
             line = line.rstrip("\n")
             if line.startswith("#"):
+                starts_document |= line.startswith("# newdoc")
                 starts_paragraph |= line.startswith(("# newpar", "# newdoc"))
             elif line:
                 rows.append((number, _split_row(path, number, line)))
             elif rows:
-                yield _sentence(path, rows, starts_paragraph)
-                rows, starts_paragraph = [], False
+                yield _sentence(path, rows, starts_paragraph, starts_document)
+                rows, starts_paragraph, starts_document = [], False, False
     if rows:
-        yield _sentence(path, rows, starts_paragraph)
+        yield _sentence(path, rows, starts_paragraph, starts_document)
 
 
 def _split_row(path: Path, number: int, line: str) -> list[str]:
@@ -94,7 +96,9 @@ def _split_row(path: Path, number: int, line: str) -> list[str]:
     return columns
 
 
-def _sentence(path: Path, rows: Sequence[tuple[int, list[str]]], starts_paragraph: bool) -> ParsedSentence:
+def _sentence(
+    path: Path, rows: Sequence[tuple[int, list[str]]], starts_paragraph: bool, starts_document: bool
+) -> ParsedSentence:
     """Rows to a sentence. Multiword ranges (`2-3`) only say where spaces are; empty nodes (`8.1`) are left out."""
     tokens = [(number, row) for number, row in rows if "-" not in row[0] and "." not in row[0]]
     for position, (number, row) in enumerate(tokens, start=1):
@@ -112,6 +116,7 @@ def _sentence(path: Path, rows: Sequence[tuple[int, list[str]]], starts_paragrap
         deps=tuple("ROOT" if head == i else dep for i, (head, dep) in enumerate(zip(heads, columns[7], strict=True))),
         misc=columns[9],
         starts_paragraph=starts_paragraph,
+        starts_document=starts_document,
     )
 
 

@@ -53,7 +53,7 @@ def write_report(
     traces = tracer([record for _, record in records]) if tracer else [[]] * len(records)
     here = {one.number: shown(one, record, found) for (one, record), found in zip(records, traces, strict=True)}
     scores, selective = scores_by_kind(run.judged), selective_report(*run.selective())
-    environment = _environment()
+    environment = report_environment()
     questions = _rendered(environment, [here[number] for number in order], most_bytes)
     page = environment.get_template("report.html").render(
         run=run,
@@ -166,7 +166,8 @@ def _other_said(comparison: Comparison) -> dict[str, Record]:
     return {one.question_id: record for one, record in comparison.other.records(numbers)}
 
 
-def _environment() -> Environment:
+def report_environment() -> Environment:
+    """Templates that escape what they are given; their filters show texts and figures."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
