@@ -32,7 +32,7 @@ def made(number: int, name: str = "Ada Byron", place: str = "Oslo", reason: str 
         tuple(mentions),
         (Fact("urn:kgqa:entity:a", "urn:kgqa:relation:born_in", "urn:kgqa:entity:b", name, "born in", place, support),),
         ((name, "urn:kgqa:entity:Ada%20Byron"), ("Ada Byrón", "urn:kgqa:entity:Ada%20Byrón")),
-        (Rejected("died in", second, spots[1], spots[3], "pattern:died_in/die", 0.8, reason),),
+        rejected=(Rejected("died in", second, spots[1], spots[3], "pattern:died_in/die", 0.8, reason),),
     )
 
 
