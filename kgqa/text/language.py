@@ -1,4 +1,4 @@
-"""Whether a document is in English: its letters and its commonest words tell, in a tenth of a millisecond.
+"""Whether a document is in English: its letters and its commonest words tell, in a fraction of a millisecond.
 
 Only what is surely in another language is said to be: a name, a table, a formula or a few words are not known.
 """
