@@ -69,7 +69,7 @@ def readings_of(
     held = [(referent, weight * (_CENTRE if referent.name in centre else 1.0)) for referent, weight in held]
     question = _named(question, held)
     if (cue := referring.CORRECTION.match(question.text)) and last:
-        corrected = list(_replaced(edited(question, (cue.span(), "")), last))
+        corrected = list(replaced(edited(question, (cue.span(), "")), last))
         if corrected:
             return corrected
     introduced: list[tuple[Referent, float]] = []
@@ -146,9 +146,7 @@ def _filled(
         if is_bare and last is not None:
             span = (0, len(question.text))
             alone = Question("", shown(referent.texts), (together(referent, span),))
-            yield from (
-                replace(r, weight=r.weight * weight, referents=(referent.name,)) for r in _replaced(alone, last)
-            )
+            yield from (replace(r, weight=r.weight * weight, referents=(referent.name,)) for r in replaced(alone, last))
         else:
             yield Reading(_put(question, mention, referent), weight, (referent.name,))
 
@@ -237,8 +235,8 @@ def _without_mention(question: Question, bare: Question, last: Question | None, 
     known = [topic for topic in question.topics if topic.candidates]
     if len(known) < len(question.topics):
         return  # about somebody who is not in the graph, and about nobody else
-    if known and last and not _telling(edited(question, *((topic.span, " ") for topic in question.topics)).text):
-        yield from _replaced(question, last)
+    if last and is_fragment(question):
+        yield from replaced(question, last)
         return
     if known:
         yield Reading(question, 1.0)
@@ -271,7 +269,13 @@ def _asked_among(last: Question) -> Topic | None:
     return first if cue and first and first.together and first.span[0] == cue.end() else None
 
 
-def _replaced(fragment: Question, last: Question) -> Iterator[Reading]:
+def is_fragment(question: Question) -> bool:
+    """Whether a turn only names something: what about Ann?"""
+    known = [topic for topic in question.topics if topic.candidates]
+    return bool(known) and not _telling(edited(question, *((topic.span, " ") for topic in question.topics)).text)
+
+
+def replaced(fragment: Question, last: Question) -> Iterator[Reading]:
     """The last question with one of its topics replaced by the one of a fragment."""
     new = next((topic for topic in fragment.topics if topic.candidates), None)
     if new is None:

@@ -9,7 +9,7 @@ session's memory (kgqa.memory.session) as the mean of what it is called, by what
 asked; what the next turn refers to is read there, by content and recency, and decided by what can be answered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -20,8 +20,11 @@ from kgqa.answer.references import (
     Weighted,
     correction_of,
     introduction_of,
+    is_fragment,
     kind_asked,
     readings_of,
+    replaced,
+    together,
 )
 from kgqa.errors import InputError
 from kgqa.graph.terms import is_literal
@@ -122,7 +125,27 @@ class Dialogue:
         ]
         last = turns[-1] if turns else None
         found = readings_of(linked, last.understood if last else None, held, centre=last.referents if last else ())
+        found = [*found, *self._chained(linked, turns)]
         return sorted(found, key=lambda reading: -reading.weight)[:_MOST_READINGS]
+
+    def _chained(self, question: Question, turns: Sequence[Turn]) -> Iterator[Reading]:
+        """What about another one: where the last question was about what an earlier one found, the earlier one is asked
+        of the other, and the last one of what that finds."""
+        if not turns or not is_fragment(question):
+            return
+        last = turns[-1].understood
+        for topic in last.topics:
+            source = _found_by(topic, turns[:-1])
+            asked = max(replaced(question, source.understood), key=lambda r: r.weight, default=None) if source else None
+            if asked is None:
+                continue
+            (answer,) = self.answerer.answer([asked.question])
+            if found := [one for one in answer.answers if one.iri in self.answerer.known_terms]:
+                terms, names = zip(*((one.iri, one.text) for one in found), strict=True)
+                alone = together(Referent("", terms, names, "", 0), (0, 0))
+                for reading in replaced(replace(question, topics=(alone,)), last):
+                    if topic.candidates not in [kept.candidates for kept in reading.question.topics]:
+                        yield replace(reading, weight=1.0)
 
     def _held(self, session: Session, question: Question) -> Weighted:
         """What the conversation has spoken of, likeliest first; weights are at most 1."""
@@ -160,6 +183,12 @@ class Dialogue:
                 referents[referent.name] = replace(referent, since=since)
         kept = {name: referent for name, referent in referents.items() if name in memory.names}
         return replace(session, memory=memory, referents=kept, turns=(*session.turns, turn))
+
+
+def _found_by(topic: Topic, turns: Sequence[Turn]) -> Turn | None:
+    """The turn whose answers a topic stands for."""
+    name = _name(tuple(candidate.iri for candidate in topic.candidates))
+    return next((turn for turn in reversed(turns) if topic.together and _name(turn.answers) == name), None)
 
 
 def _worth(reading: Reading, answer: Answer) -> float:

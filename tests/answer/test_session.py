@@ -55,6 +55,7 @@ def talk(*turns: str, dialogue: Dialogue | None = None) -> list[list[str]]:
         (["Who was taught by Ann?", "Which of them were not born in Kiel?"], ["Cid", "Dan"]),
         (["Who was born in Kiel?", "What about Rome?"], ["Cid", "Dan"]),
         (["Who was born in Kiel?", "When were they born?"], ["1880", "1901"]),
+        (["Who was born in Kiel?", "When were they born?", "What about Rome?"], ["1901", "1950"]),
         (["Who was taught by Ann?", "When was she born?"], ["1901"]),
         (["Who was born in Kiel?", "No, I meant Rome."], ["Cid", "Dan"]),
         (["Who was born in Kiel?", "Who was born in Rome?", "Back to Ann: when was she born?"], ["1901"]),
