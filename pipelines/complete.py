@@ -1,6 +1,7 @@
 """Facts that a knowledge base lacks and its own regularities suggest: rules are learned from its graph, and what
 follows from them is written as N-Triples, to be read through and added by expand. Nothing is changed here;
-suggested.jsonl in the run's folder has each fact's confidence, its rule, and the facts that it follows from.
+suggested.jsonl in the run's folder has each fact's confidence, its rule, and the facts that it follows from, the
+likeliest first by rules, types and nearness together.
 """
 
 import json
@@ -10,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 
 from kgqa.artifacts import write_lines
@@ -17,7 +19,8 @@ from kgqa.errors import ConfigError
 from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.terms import fast_token
 from kgqa.knowledge_base import KnowledgeBase
-from kgqa.reason.rules import Rule, RuleBook, learn_rules
+from kgqa.reason.completion import Completion
+from kgqa.reason.rules import Rule
 from kgqa.reason.suggestions import Suggestion, suggest
 from kgqa.reason.surroundings import Surroundings
 
@@ -38,11 +41,17 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     with KnowledgeBase.open(cfg.kb, generation=cfg.generation, server=server_of(cfg)) as kb:
         table = kb.triples()
         graph = Surroundings(table, seed=cfg.seed)
-        rules = learn_rules(graph, max_length=cfg.complete.longest)
-        found = list(suggest(RuleBook(rules, graph), least=cfg.complete.least, most=cfg.complete.most))
+        completion = Completion(graph, max_length=cfg.complete.longest)
+        found = list(suggest(completion.rules, least=cfg.complete.least, most=cfg.complete.most))
+        found.sort(key=lambda one: -completion.scores(one.head, one.relation, np.array([one.tail]))[0])
     write_lines(run_folder / "suggested.jsonl", (json.dumps(_record(table, one), ensure_ascii=False) for one in found))
     num = write_lines(out, _triples(table, found))
-    return {"generation": kb.generation, "out": str(out), "num_rules": len(rules), "num_suggested": num}
+    return {
+        "generation": kb.generation,
+        "out": str(out),
+        "num_rules": len(completion.rules.rules),
+        "num_suggested": num,
+    }
 
 
 def _triples(table: TripleTable, found: list[Suggestion]) -> Iterator[str]:

@@ -27,11 +27,12 @@ _NEARNESS = 0.5
 
 
 class Completion:
-    """Learned from the graph `known`, asked about the graph `graph`, which has the same relations."""
+    """Learned from the graph `known`, asked about the graph `graph` (the same one, or one with the same relations);
+    `max_length` relations in a rule's path."""
 
-    def __init__(self, known: Surroundings, graph: Surroundings | None = None) -> None:
+    def __init__(self, known: Surroundings, graph: Surroundings | None = None, *, max_length: int = 3) -> None:
         self.graph = graph or known
-        self.rules = RuleBook(learn_rules(known), self.graph)
+        self.rules = RuleBook(learn_rules(known, max_length=max_length), self.graph)
         self._types = _evidence(known)
         self._links = links(self.graph.source, self.graph.target, self.graph.num_entities)
 

@@ -18,7 +18,6 @@ class Ends(NamedTuple):
 
     row: Ints  # [m] in [0, n)
     entity: Ints  # [m]
-    paths: Ints  # [m] how many paths lead there
 
 
 class Surroundings(Adjacency):
@@ -76,5 +75,4 @@ class Surroundings(Adjacency):
                 chosen = np.sort(self.draw.choice(len(item), _PATHS, replace=False))
                 item, target = item[chosen], target[chosen]
             row, visited = row[item], [*(earlier[item] for earlier in visited), target]
-        pair, paths = np.unique(row * self.num_entities + visited[-1], return_counts=True)
-        return Ends(*np.divmod(pair, max(self.num_entities, 1)), paths)
+        return Ends(*np.divmod(np.unique(row * self.num_entities + visited[-1]), max(self.num_entities, 1)))

@@ -31,7 +31,8 @@ WINDOW_CHARACTERS = 1_000_000
 
 TRAINING = frozenset({
     "gap.py", "gum.py", "nlp_corpus.py", "piece_training.py", "relation_corpus.py", "relation_examples.py",
-    "relation_pipeline.py", "relation_training.py", "train_coreference.py", "train_nlp.py", "train_relations.py",
+    "relation_pipeline.py", "relation_thresholds.py", "relation_training.py", "train_coreference.py", "train_nlp.py",
+    "train_relations.py",
     "treebank.py",
 })  # fmt: skip
 """Modules beside this one that train the pipeline and never read a user's document."""

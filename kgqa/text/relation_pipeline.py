@@ -13,17 +13,8 @@ from kgqa.text import nlp_corpus, relation_corpus, relation_examples
 from kgqa.text.nlp import load_pipeline
 from kgqa.text.relation_examples import Named
 from kgqa.text.relation_reader import Features, RelationReader, joins
-from kgqa.text.train_relations import (
-    Corpora,
-    Labels,
-    Recipe,
-    by_property,
-    fit,
-    judge,
-    temperature_of,
-    thresholds_of,
-    write,
-)
+from kgqa.text.relation_thresholds import by_property, judge, temperature_of, thresholds_of
+from kgqa.text.train_relations import Corpora, Labels, Recipe, fit, write
 from kgqa.text.treebank import NamedSentence, named_doc
 from kgqa.text.wordpieces import PieceVectors
 
@@ -82,19 +73,24 @@ def train_reader(
     )
     ends = relation_examples.joined_types([*corpora.passages, *corpora.documents], columns)
     labels = Labels(properties, ends, tags, arcs, *distilled)
-    work_dir.mkdir(parents=True, exist_ok=True)
-    net = fit(corpora, labels, recipe, work_dir)
-    write(output_dir, net, labels, [0.5] * len(properties), 1.0)
-    judged = judge(RelationReader(output_dir), corpora.held_back, joins(ends))
-    temperature = temperature_of(judged)
-    thresholds = thresholds_of(judged, temperature)
-    LOG.info("relations: temperature %.3f, thresholds %s", temperature, by_property(properties, thresholds))
-    write(output_dir, net, labels, thresholds, temperature)
+    _learn(corpora, labels, recipe, work_dir, output_dir)
     return {
         "passages": len(learned), "documents": len(documents), "names": len(corpora.names),
         "held_back": len(chosen_on), "properties": len(properties),
         "bytes": sum(file.stat().st_size for file in output_dir.iterdir()),
     }  # fmt: skip
+
+
+def _learn(corpora: Corpora, labels: Labels, recipe: Recipe, work_dir: Path, output_dir: Path) -> None:
+    """Fit, choose temperature and thresholds on what is held back, write."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    net = fit(corpora, labels, recipe, work_dir)
+    write(output_dir, net, labels, [0.5] * len(labels.properties), 1.0)
+    judged = judge(RelationReader(output_dir), corpora.held_back, joins(labels.ends))
+    temperature = temperature_of(judged)
+    thresholds = thresholds_of(judged, temperature)
+    LOG.info("relations: temperature %.3f, thresholds %s", temperature, by_property(labels.properties, thresholds))
+    write(output_dir, net, labels, thresholds, temperature)
 
 
 def _named(ner: Path, nlp: Language) -> list[Named]:

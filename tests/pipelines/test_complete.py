@@ -43,6 +43,23 @@ def test_a_suggested_fact_says_why_and_is_added_by_expand() -> None:
     assert Path("again.nt").read_text() == ""
 
 
+def test_what_has_the_right_type_and_is_near_comes_first() -> None:
+    """Both of two are one rule away; only one of them has what makers have."""
+    lines = [f"film{n}|directed by|maker{n}" for n in range(1, 40)] + [
+        f"film{n}|written by|maker{n}" for n in range(1, 40)
+    ]
+    lines += [f"maker{n}|born in|town{n % 5}" for n in range(1, 41)]
+    lines += ["filmA|written by|stranger", "filmB|written by|maker40"]
+    Path("more.txt").write_text("\n".join(lines), encoding="utf-8")
+    expand(Path("other"), Corpus(Path("more.txt"), "facts"), Settings())
+    assert complete.main(["kb=other", "out=found.nt", "name=other"]) == 0
+    (file,) = Path("runs/other").glob("complete-*/suggested.jsonl")
+    records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [(one["head"], one["tail"]) for one in records if one["relation"] == "directed by"] == [
+        ("filmB", "maker40"), ("filmA", "stranger"),
+    ]  # fmt: skip
+
+
 def test_confidences_that_are_none_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert complete.main(["kb=kb", "complete.least=0", "name=test"]) == 2
     assert "complete.least is 0" in capsys.readouterr().err

@@ -11,19 +11,9 @@ from kgqa.text import nlp, relation_examples
 from kgqa.text.relation_corpus import AnnotatedDocument, Passage
 from kgqa.text.relation_examples import Named
 from kgqa.text.relation_reader import Features, RelationReader, joins, load_reader
+from kgqa.text.relation_thresholds import Judged, judge, temperature_of, thresholds_of
 from kgqa.text.relation_training import UNKNOWN, Example
-from kgqa.text.train_relations import (
-    Corpora,
-    Judged,
-    Labels,
-    Recipe,
-    fit,
-    judge,
-    pairs_to_learn,
-    temperature_of,
-    thresholds_of,
-    write,
-)
+from kgqa.text.train_relations import Corpora, Labels, Recipe, fit, pairs_to_learn, write
 
 COLUMNS = {"P19": 0, "P26": 1}
 RECIPE = Recipe(
