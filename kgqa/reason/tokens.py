@@ -6,6 +6,7 @@ equal wordings are encoded once.
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import cycle, islice
 from typing import Any, NamedTuple, Protocol
 
@@ -50,11 +51,11 @@ def _pad(rows: Sequence[Tensor], ranks: Sequence[Tensor]) -> TokenStates:
     return TokenStates(states, mask, topic_rank)
 
 
-_AT_ONCE = 4
-"""Texts that go through the frozen layers at once: more are hardly cheaper, and a single one is filled up."""
+_AT_ONCE = 16
+"""Texts of one length that go through the frozen layers at once: more are hardly cheaper."""
 
-_FINISHED_AT_ONCE = 2
-"""The same once training is over, when a question that comes alone shall not wait for the work of four."""
+_FILLED_UP_TO = 4
+"""So many go, the last ones repeated, where a text's states would depend on how many go with it."""
 
 _TOGETHER = 12
 """Texts of a like length that go through trained layers at once: padding is then little of the work."""
@@ -131,25 +132,44 @@ class PretrainedTokens(nn.Module):
             states = out if isinstance(out, Tensor) else out[0]  # transformers 4 gives a tuple
         return states
 
+    @cached_property
+    def _rows_are_alike(self) -> bool:
+        """Whether this machine multiplies a row the same to the last bit however many others go with it."""
+        linear = {tuple(part.weight.shape): part for part in self._model[0].modules() if isinstance(part, nn.Linear)}
+        return all(map(_rows_are_alike, linear.values()))
+
     @torch.no_grad()
     def _encode(self, texts: list[str]) -> None:
-        """Texts of one length go through the model together, always so many of them and without padding: what is
-        remembered of a text is then the same to the last bit whichever others came with it."""
+        """Texts of one length go through the model together and without padding: what is remembered of a text is then
+        the same to the last bit whichever others came with it."""
         tokens = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
-        at_once = _FINISHED_AT_ONCE if self._is_finished else _AT_ONCE
         by_length: dict[int, list[int]] = {}
         for row, one in enumerate(tokens):
             by_length.setdefault(len(one), []).append(row)
-        for rows in by_length.values():
+        for length, rows in by_length.items():
+            is_free = length >= _FEWEST_ROWS and self._rows_are_alike
+            at_once, least = (_AT_ONCE, 1) if is_free else (_FILLED_UP_TO, _FILLED_UP_TO)
             for start in range(0, len(rows), at_once):
                 part = rows[start : start + at_once]
-                ids = torch.tensor([tokens[row] for row in islice(cycle(part), at_once)])
+                ids = torch.tensor([tokens[row] for row in islice(cycle(part), max(least, len(part)))])
                 states = self._model[0](input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.half()
                 if self._is_finished:
                     states = self._tune(TokenStates(states.float(), torch.ones_like(ids, dtype=torch.bool), ids))
                 is_topic = ids == self.tokenizer.mask_token_id
                 ranks = is_topic.cumsum(-1) * is_topic
                 self._known.update((texts[row], (states[n].clone(), ranks[n])) for n, row in enumerate(part))
+
+
+_FEWEST_ROWS = 4
+"""Fewer are multiplied in another way everywhere."""
+
+
+@torch.no_grad()
+def _rows_are_alike(linear: nn.Linear) -> bool:
+    rows = torch.linspace(-1, 1, 128 * linear.in_features).sin().view(128, -1).to(linear.weight)
+    numbers = [*range(_FEWEST_ROWS, 20), 24, 32, 48, 64, 96]
+    expected = linear(rows)
+    return all(torch.equal(linear(rows[:number]), expected[:number]) for number in numbers)
 
 
 def _cut(model: Any, num_layers: int, name: str) -> nn.ModuleList:

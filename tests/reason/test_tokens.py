@@ -52,9 +52,10 @@ def test_other_texts_of_a_batch_change_nothing(folder: Path) -> None:
     torch.testing.assert_close(together.states[0, :length], alone.states[0])
 
 
+@pytest.mark.parametrize("rows_are_alike", [None, False], ids=["as this machine multiplies", "filled up"])
 @pytest.mark.parametrize("tuned_layers", [0, 1])
 def test_what_is_remembered_of_a_text_is_the_same_to_the_last_bit_whatever_came_with_it(
-    folder: Path, tuned_layers: int
+    folder: Path, tuned_layers: int, rows_are_alike: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that a batch is answered alike by a process that has seen others before it, and by one that has not."""
     many = [" ".join(WORDS[5 + (n + k) % 5] for k in range(1 + n % 9)) for n in range(90)]
@@ -70,6 +71,8 @@ def test_what_is_remembered_of_a_text_is_the_same_to_the_last_bit_whatever_came_
     if tuned_layers:
         together.finish()
         alone.finish()
+    if rows_are_alike is not None:
+        monkeypatch.setattr(PretrainedTokens, "_rows_are_alike", rows_are_alike)
     with torch.no_grad():
         together(many)
         for text in many:
