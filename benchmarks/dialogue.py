@@ -29,12 +29,11 @@ WAYS = ("as it stands", "last turn alone", "memory", "written out")
 
 
 class Turn(NamedTuple):
-    """What is asked, the same written out, gold (None: what the written out question is answered with), and how many
-    turns back what it refers to was spoken of."""
+    """What is asked, the same written out, the right answers, how many turns back what it refers to was spoken of."""
 
     asked: str
     written_out: str
-    gold: frozenset[str] | None
+    gold: frozenset[str]
     distance: int | None
 
 
@@ -66,12 +65,11 @@ def _score(turns: list[Turn], answerer: Answerer, right: Counter[tuple[str, str]
         for way, dialogue in dialogues.items():
             said[way], sessions[way] = dialogue.ask(sessions[way], turn.asked)
         if number:
-            gold = turn.gold if turn.gold is not None else _said(written)
             distance = [] if turn.distance is None else [f"{turn.distance} back"]
             for name in ("all follow-ups", *distance):
                 asked[name] += 1
                 for way, answer in said.items():
-                    right[name, way] += bool(gold) and _said(answer) == gold
+                    right[name, way] += _said(answer) == turn.gold
 
 
 def _said(answer: Answer) -> frozenset[str]:
@@ -110,41 +108,42 @@ def _by_relation(base: KnowledgeBase) -> tuple[Relations, Relations]:
 
 
 def _dialogue(one: str, other: str, films_of: Relations, of_film: Relations, rng: random.Random) -> list[Turn]:
-    films, others = films_of["directed by"][one], films_of["directed by"][other]
-
-    def ends(relation: str, of: set[str]) -> frozenset[str]:
-        return frozenset(end for film in of for end in of_film[relation].get(film, ()))
-
-    def turn(asked: str, written: str, gold: frozenset[str] | None, distance: int) -> Turn:
-        return Turn(asked, written, gold, distance)
-
+    films = films_of["directed by"][one]
     years = sorted(year for film in films for year in of_film["release year"].get(film, ()))
     year = years[len(years) // 2] if years else "1990"
-    before = frozenset(film for film in films if any(y < year for y in of_film["release year"].get(film, ())))
-    out = ends("release year", films)
-    made = f"made before {year}?"
-    follow = [
-        turn("who starred in them?", f"who starred in the movies directed by {one}", ends("starred actors", films), 1),
-        turn("who wrote them?", f"who wrote the movies directed by {one}", ends("written by", films), 1),
-        turn(
-            "when were they released?",
-            f"when were the films directed by {one} released",
-            out,
-            1,
-        ),
-        turn(f"which of them were {made}", f"which films directed by {one} were {made}", before, 1),
-        turn("how many of them are there?", f"how many films did {one} direct?", frozenset({str(len(films))}), 1),
-    ]
-    first, second = (one_of for one_of in rng.sample([f for f in follow if f.gold], 2))
+    of_one, of_other = (_follow_ups(name, year, films_of, of_film) for name in (one, other))
+    number, number_after = rng.sample([n for n in range(len(of_one)) if of_one[n].gold and of_other[n].gold], 2)
+    second, others = of_one[number_after], films_of["directed by"][other]
     return [
-        turn(f"what movies did {one} direct?", f"what movies did {one} direct?", frozenset(films), 0),
-        first,
+        Turn(f"what movies did {one} direct?", f"what movies did {one} direct?", frozenset(films), 0),
+        of_one[number],
         second._replace(asked=f"and {second.asked}", distance=2),
-        turn(f"what about {other}?", second.written_out.replace(one, other), None, 1),
-        turn(f"what movies did {other} direct?", f"what movies did {other} direct?", frozenset(others), 0),
-        turn(f"back to {one}: who starred in the movies he directed?",
-             f"who starred in the movies directed by {one}", ends("starred actors", films), 5),
-    ]  # fmt: skip
+        of_other[number_after]._replace(asked=f"what about {other}?"),
+        Turn(f"what movies did {other} direct?", f"what movies did {other} direct?", frozenset(others), 0),
+        of_one[0]._replace(asked=f"back to {one}: who starred in the movies he directed?", distance=5),
+    ]
+
+
+def _follow_ups(director: str, year: str, films_of: Relations, of_film: Relations) -> list[Turn]:
+    """What may be asked after a director's films were named."""
+    films = films_of["directed by"][director]
+
+    def ends(relation: str) -> frozenset[str]:
+        return frozenset(end for film in films for end in of_film[relation].get(film, ()))
+
+    before = frozenset(film for film in films if any(y < year for y in of_film["release year"].get(film, ())))
+    rows = [
+        ("who starred in them?", f"who starred in the movies directed by {director}", ends("starred actors")),
+        ("who wrote them?", f"who wrote the movies directed by {director}", ends("written by")),
+        ("when were they released?", f"when were the films directed by {director} released", ends("release year")),
+        (
+            f"which of them were made before {year}?",
+            f"which films directed by {director} were made before {year}?",
+            before,
+        ),
+        ("how many of them are there?", f"how many films did {director} direct?", frozenset({str(len(films))})),
+    ]
+    return [Turn(asked, written, gold, 1) for asked, written, gold in rows]
 
 
 if __name__ == "__main__":

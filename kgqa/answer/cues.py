@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from kgqa.graph.values import Kind
+from kgqa.types import Question, Topic
 
 
 class Cue(NamedTuple):
@@ -99,8 +100,7 @@ NOT = re.compile(
 )
 EXCEPT = re.compile(r"\b(?:except(?:\s+for)?|other\s+than|apart\s+from|excluding|but\s+not)\b", re.I)
 AMONG = re.compile(
-    r"^\W*(?:(?:and|so|but|then)\s+)?(?:(?:which|who|what|any\w*|one|some)\s+)?(?:(?:ones?|two)\s+)?(?:of|among)\s+"
-    r"(?:the\s+)?",
+    r"^\W*(?:(?:and|so|but|then)\s+)?(?:(?:which|who|what|any\w*|one|some)\s+)?(?:(?:ones?|two)\s+)?(?:of|among)\s+",
     re.I,
 )
 """What stands before those of whom some are asked for."""
@@ -128,6 +128,15 @@ NUMBERS = re.compile(
     r"(?P<number>\d{1,15}(?:[.,]\d+)*)(?!\w)",
     re.I,
 )
+
+
+def asked_among(question: Question) -> Topic | None:
+    """Those of whom some are asked for: "which of these won Y?"."""
+    cue = AMONG.match(question.text)
+    if not cue or not question.topics:
+        return None
+    between = question.text[cue.end() : question.topics[0].span[0]]
+    return question.topics[0] if between.strip().lower() in ("", "the") else None
 
 
 def read_date(text: str) -> tuple[int, int, int]:

@@ -216,9 +216,8 @@ def _either(question: Question) -> Iterator[Part]:
 
 def _among(question: Question) -> Iterator[Part]:
     """Which of these won Y? Of those that are known already some are asked for."""
-    cue = cues.AMONG.match(question.text)
-    if cue and question.topics and question.topics[0].span[0] == cue.end():
-        of, end = known(question.topics[0]), question.topics[0].span[1]
+    if topic := cues.asked_among(question):
+        of, end = known(topic), topic.span[1]
         rest = edited(question, ((0, end), _wh(question.text)))
         if rest.topics:
             for part in _sets(rest):

@@ -10,32 +10,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kgqa.answer import referring
+from kgqa.answer.cues import asked_among
 from kgqa.answer.edits import edited
-from kgqa.types import Candidate, Question, Span, Topic
+from kgqa.answer.referents import TIME, Referent, Weighted, as_referent, as_topic, fit, of_noun, shown
+from kgqa.types import Question, Span, Topic
 
-_OF_OTHER_NUMBER = 0.3
-_OF_ONE = 0.05
+_OF_ONE = 0.01
 """For "which of them", which asks for some of several."""
-_CENTRE = 1.5
-"""What the last turn referred to is what the conversation is about (Grosz, Joshi and Weinstein 1995)."""
+_CENTRE = 2.0
+"""What the last turn referred to is what the conversation is about (Grosz, Joshi and Weinstein 1995): pronouns go on
+with it, while "that" and "which of them" point at what is new.
+"""
 _INSIDE = 3.0
 """Weight of what the same turn names, against at most 1 of what a turn before did."""
-_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Referent:
-    """Entities that a conversation has spoken of, together."""
-
-    name: str
-    terms: tuple[str, ...]
-    texts: tuple[str, ...]
-    kind: str
-    """What was asked for when they were the answer; empty for what a question named."""
-    turn: int
-    """Where they were spoken of last,"""
-    since: int = 0
-    """and how many things were spoken of before they first were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +36,6 @@ class Reading:
     """Names of what it refers to."""
 
 
-Weighted = Sequence[tuple[Referent, float]]
-"""What may be referred to, the likeliest first."""
-
-
-def kind_asked(text: str) -> str:
-    """What a question asks for: a person, a place, a time, a thing."""
-    found = ((match.start(), kind) for kind, pattern in referring.ASKED if (match := pattern.search(text)))
-    return min(found, default=(0, ""))[1]
-
-
 def readings_of(
     question: Question, last: Question | None, held: Weighted, *, centre: Sequence[str] = ()
 ) -> list[Reading]:
@@ -66,7 +43,6 @@ def readings_of(
 
     `centre`: names of what that question referred to.
     """
-    held = [(referent, weight * (_CENTRE if referent.name in centre else 1.0)) for referent, weight in held]
     question = _named(question, held)
     if (cue := referring.CORRECTION.match(question.text)) and last:
         corrected = list(replaced(edited(question, (cue.span(), "")), last))
@@ -75,10 +51,14 @@ def readings_of(
     introduced: list[tuple[Referent, float]] = []
     if cue := referring.INTRODUCTION.match(question.text):
         inside = [topic for topic in question.topics if topic.span[1] <= cue.end() and topic.candidates]
-        introduced = [(_as_referent(topic), _INSIDE) for topic in inside]
+        introduced = [(as_referent(topic), _INSIDE) for topic in inside]
         question = edited(question, (cue.span(), ""))
     bare = question if not (cue := referring.LEAD.match(question.text)) else edited(question, (cue.span(), ""))
     mention = _first_mention(bare)
+    if mention is None or not (
+        referring.POINTING.match(mention[0]) or referring.AMONG.search(bare.text[: mention.start()])
+    ):
+        held = [(referent, weight * (_CENTRE if referent.name in centre else 1.0)) for referent, weight in held]
     if mention is None:
         return [*_without_mention(question, bare, last, [*introduced, *held])] or [Reading(question, 1.0)]
     found = list(_filled(bare, mention, last, [*introduced, *held], with_inside=not introduced))
@@ -99,24 +79,6 @@ def introduction_of(text: str) -> str:
     return found[1] if found else text
 
 
-def together(referent: Referent, span: Span) -> Topic:
-    """A topic that stands for all of a referent's entities."""
-    pairs = zip(referent.terms, referent.texts, strict=True)
-    return Topic(shown(referent.texts), span, tuple(Candidate(text, term, 1.0) for term, text in pairs), together=True)
-
-
-def shown(texts: Sequence[str]) -> str:
-    """Several names in a sentence."""
-    if len(texts) > _SHOWN:
-        return f"{', '.join(texts[: _SHOWN - 1])} and {len(texts) - _SHOWN + 1} others"
-    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
-
-
-def _as_referent(topic: Topic) -> Referent:
-    best = topic.candidates if topic.together else topic.candidates[:1]
-    return Referent("", tuple(c.iri for c in best), tuple(c.text for c in best), "", 0)
-
-
 def _first_mention(question: Question) -> "re.Match[str] | None":
     """The first referring expression outside of the question's topics."""
     for found in referring.MENTION.finditer(question.text):
@@ -132,20 +94,19 @@ def _filled(
     role = str(mention.lastgroup)
     inside = [topic for topic in question.topics if topic.span[1] <= mention.start() and topic.candidates]
     if with_inside and role in ("person", "thing", "many"):
-        held = [*((_as_referent(topic), 0.5) for topic in inside), *held]
+        held = [*((as_referent(topic), 0.5) for topic in inside), *held]
     if role == "pair" or (role == "many" and referring.TOGETHER.search(question.text)):
-        pairs = list(_as_pair(question, mention, held))
+        pairs = list(_as_pair(*_place_of_both(question, mention, last), held))
         yield from pairs
         held = [] if pairs else held
     candidates = _by_order(held, mention[0]) if role == "ordinal" else held
     is_bare = last is not None and not _telling(question.text[: mention.start()] + question.text[mention.end() :])
+    among = referring.AMONG.search(question.text[: mention.start()])
     for referent, weight in candidates:
-        weight *= 1.0 if role in ("ordinal", "noun", "pair") else _fit(role, referent)
-        if len(referent.terms) == 1 and re.search(r"\b(?:of|among)\s+$", question.text[: mention.start()]):
-            weight *= _OF_ONE
+        weight *= fit(mention, referent) * (_OF_ONE if among and len(referent.terms) == 1 else 1.0)
         if is_bare and last is not None:
             span = (0, len(question.text))
-            alone = Question("", shown(referent.texts), (together(referent, span),))
+            alone = Question("", shown(referent.texts), (as_topic(referent, span),))
             yield from (replace(r, weight=r.weight * weight, referents=(referent.name,)) for r in replaced(alone, last))
         else:
             yield Reading(_put(question, mention, referent), weight, (referent.name,))
@@ -158,7 +119,7 @@ def _put(question: Question, mention: "re.Match[str]", referent: Referent) -> Qu
     filled = edited(question, (mention.span(), before + shown(referent.texts) + after))
     start = mention.start() + len(before)
     span = start, start + len(shown(referent.texts))
-    return replace(filled, topics=tuple(sorted([*filled.topics, together(referent, span)], key=lambda t: t.span)))
+    return replace(filled, topics=tuple(sorted([*filled.topics, as_topic(referent, span)], key=lambda t: t.span)))
 
 
 def _second_filled(reading: Reading, held: Weighted) -> Reading:
@@ -166,8 +127,7 @@ def _second_filled(reading: Reading, held: Weighted) -> Reading:
     mention = _first_mention(reading.question)
     if mention is None or mention.lastgroup not in ("person", "thing", "many") or not reading.referents:
         return reading
-    role = str(mention.lastgroup)
-    others = [(weight * _fit(role, r), r) for r, weight in held if r.name not in reading.referents]
+    others = [(weight * fit(mention, r), r) for r, weight in held if r.name not in reading.referents]
     if not others:
         return reading
     best = max(others, key=lambda one: one[0])[1]
@@ -185,16 +145,22 @@ def _without_known(reading: Reading, held: Weighted) -> Reading:
     begin = len(rest.text.rstrip(" ?.!"))
     spoken = Referent("", tuple(known), tuple(known.values()), "", 0)
     start = begin + len(" except ")
-    topic = together(spoken, (start, start + len(shown(spoken.texts))))
+    topic = as_topic(spoken, (start, start + len(shown(spoken.texts))))
     text = f"{rest.text[:begin]} except {topic.text}?"
     return replace(reading, question=replace(rest, text=text, topics=(*rest.topics, topic)))
 
 
-def _as_pair(question: Question, mention: "re.Match[str]", held: Weighted) -> Iterator[Reading]:
-    """Two that must both hold: the two of one set, or the last two that were spoken of."""
-    singles = [
-        (referent, weight) for referent, weight in held if len(referent.terms) == 1 and referent.kind != referring.TIME
-    ]
+def _place_of_both(question: Question, mention: "re.Match[str]", last: Question | None) -> tuple[Question, Span]:
+    """Where two are put: for the mention; or, where a turn says only that they share it, into the last question."""
+    rest = question.text[: mention.start()] + question.text[mention.end() :]
+    if last and last.topics and not _telling(referring.SHARING.sub("", rest)):
+        return replace(last, question_id=question.question_id), last.topics[-1].span
+    return question, mention.span()
+
+
+def _as_pair(question: Question, place: Span, held: Weighted) -> Iterator[Reading]:
+    """Two that must both hold, in a place of a question: the two of one set, or the last two that were spoken of."""
+    singles = [(referent, weight) for referent, weight in held if len(referent.terms) == 1 and referent.kind != TIME]
     pairs: list[tuple[Referent, Referent, float, tuple[str, ...]]] = [
         (one, other, weight * also, (one.name, other.name))
         for number, (one, weight) in enumerate(singles[:5])
@@ -209,25 +175,19 @@ def _as_pair(question: Question, mention: "re.Match[str]", held: Weighted) -> It
     for first_named, second_named, weight, names in pairs:
         one, other = sorted((first_named, second_named), key=lambda referent: referent.since)
         texts = one.texts[0], other.texts[0]
-        filled = edited(question, (mention.span(), f"both {texts[0]} and {texts[1]}"))
-        first = mention.start() + len("both ")
+        filled = edited(question, (place, f"both {texts[0]} and {texts[1]}"))
+        first = place[0] + len("both ")
         second = first + len(texts[0]) + len(" and ")
-        topics = together(one, (first, first + len(texts[0]))), together(other, (second, second + len(texts[1])))
+        topics = as_topic(one, (first, first + len(texts[0]))), as_topic(other, (second, second + len(texts[1])))
         whole = sorted([*filled.topics, *topics], key=lambda topic: topic.span)
         yield Reading(replace(filled, topics=tuple(whole)), 2 * weight, names)
 
 
 def _by_order(held: Weighted, word: str) -> Weighted:
     """The former or the latter of the two that were named last."""
-    named = sorted((r for r, _ in held if len(r.terms) == 1 and not r.kind), key=lambda referent: -referent.since)[:2]
+    named = sorted((r for r, _ in held if len(r.terms) == 1 and not r.found), key=lambda referent: -referent.since)[:2]
     is_last = re.search(r"latter|second|last|other", word, re.I)
     return [(referent, 1.0) for referent in (named[:1] if is_last else named[1:])]
-
-
-def _fit(role: str, referent: Referent) -> float:
-    several = len(referent.terms) > 1
-    right_number = several if role == "many" else not several if role in ("person", "thing") else True
-    return referring.FITS[role].get(referent.kind, 0.5) * (1.0 if right_number else _OF_OTHER_NUMBER)
 
 
 def _without_mention(question: Question, bare: Question, last: Question | None, held: Weighted) -> Iterator[Reading]:
@@ -252,21 +212,22 @@ def _without_mention(question: Question, bare: Question, last: Question | None, 
         yield Reading(
             replace(edited(last, (cue.span(), f"{bare.text.rstrip(' ?.!')} ")), question_id=question.question_id), 1.0
         )
+    for cue in referring.DEFINITE.finditer(bare.text):
+        says_more = _telling(referring.ASKING.sub("", bare.text[: cue.start()] + bare.text[cue.end() :]))
+        if says_more and of_noun(cue["noun"]).kind:
+            yield from (Reading(_put(bare, cue, r), weight * fit(cue, r), (r.name,)) for r, weight in held)
     end = len(bare.text.rstrip(" ?.!")) + len(" of ")
     for referent, weight in held:
         text = shown(referent.texts)
-        topic = together(referent, (end, end + len(text)))
+        topic = as_topic(referent, (end, end + len(text)))
         asked = replace(question, text=f"{bare.text[: end - 4]} of {text}?", topics=(topic,))
         yield Reading(asked, weight, (referent.name,))
 
 
 def _asked_among(last: Question) -> Topic | None:
     """The set of which the last question asked for some."""
-    from kgqa.answer.cues import AMONG
-
-    cue = AMONG.match(last.text)
-    first = last.topics[0] if last.topics else None
-    return first if cue and first and first.together and first.span[0] == cue.end() else None
+    topic = asked_among(last)
+    return topic if topic and topic.together else None
 
 
 def is_fragment(question: Question) -> bool:
@@ -306,7 +267,7 @@ def _named(question: Question, held: Weighted) -> Question:
             is_name, is_called = found["word"][0].isupper(), found["the"] is not None
             for referent, _ in held:
                 if len(referent.terms) == 1 and _is_part(found["word"], referent.texts[0], is_name, is_called):
-                    topics.append(replace(together(referent, span), text=found["word"]))
+                    topics.append(replace(as_topic(referent, span), text=found["word"]))
                     break
     topics += [topic for topic in question.topics if not _meets(topic.span, topics)]
     return replace(question, topics=tuple(sorted(topics, key=lambda topic: topic.span)))

@@ -14,17 +14,19 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from kgqa.answer.answerer import Answerer
-from kgqa.answer.references import (
-    Reading,
+from kgqa.answer.cues import asked_among
+from kgqa.answer.references import Reading, correction_of, introduction_of, is_fragment, readings_of, replaced
+from kgqa.answer.referents import (
+    THING,
+    TIME,
     Referent,
     Weighted,
-    correction_of,
-    introduction_of,
-    is_fragment,
+    as_referent,
+    as_topic,
+    gender_asked,
+    gender_said,
     kind_asked,
-    readings_of,
-    replaced,
-    together,
+    of_names,
 )
 from kgqa.errors import InputError
 from kgqa.graph.terms import is_literal
@@ -142,7 +144,7 @@ class Dialogue:
             (answer,) = self.answerer.answer([asked.question])
             if found := [one for one in answer.answers if one.iri in self.answerer.known_terms]:
                 terms, names = zip(*((one.iri, one.text) for one in found), strict=True)
-                alone = together(Referent("", terms, names, "", 0), (0, 0))
+                alone = as_topic(Referent("", terms, names, "", 0), (0, 0))
                 for reading in replaced(replace(question, topics=(alone,)), last):
                     if topic.candidates not in [kept.candidates for kept in reading.question.topics]:
                         yield replace(reading, weight=1.0)
@@ -167,20 +169,19 @@ class Dialogue:
         terms = tuple(found.iri for found in answer.answers)
         understood = Question("", reading.question.text, answer.topics or reading.question.topics)
         turn = Turn(asked.text, understood, terms, reading.referents)
-        spoken = [_as_topic(topic, number, session.referents) for topic in understood.topics if topic.candidates]
+        spoken = [_named(topic, number) for topic in understood.topics if topic.candidates]
+        spoken = [_with_gender(one, reading, asked.text) for one in spoken]
         of_graph = [found for found in answer.answers if found.iri in self.answerer.known_terms]
         if of_graph:
-            members, names = zip(*((found.iri, found.text) for found in of_graph), strict=True)
-            spoken.append(Referent(_name(terms), members, names, kind_asked(understood.text), number))
+            spoken.append(_answered(_name(terms), of_graph, understood.text, number))
         relation = self.answerer.text_of(answer.paths[0][-1].relation) if answer.paths and answer.paths[0] else ""
         memory, referents = session.memory, dict(session.referents)
         for referent in spoken:
             if len(referent.terms) <= _MOST_TERMS:
                 texts = [", ".join(referent.texts[:_IN_VECTOR]), *filter(None, [relation]), asked.text[:500]]
                 memory = memory.written(referent.name, mean_vector(list(self.answerer.embed(texts))))
-                old = referents.get(referent.name)
-                since = old.since if old else 1 + max((known.since for known in referents.values()), default=0)
-                referents[referent.name] = replace(referent, since=since)
+                latest = max((known.since for known in referents.values()), default=0)
+                referents[referent.name] = _merged(referent, referents.get(referent.name), latest + 1)
         kept = {name: referent for name, referent in referents.items() if name in memory.names}
         return replace(session, memory=memory, referents=kept, turns=(*session.turns, turn))
 
@@ -191,18 +192,56 @@ def _found_by(topic: Topic, turns: Sequence[Turn]) -> Turn | None:
     return next((turn for turn in reversed(turns) if topic.together and _name(turn.answers) == name), None)
 
 
+_OF_OTHER_KIND = 0.3
+"""Worth of an answer that is no date to a question that asks when, and is none of those of whom some are asked for."""
+
+
 def _worth(reading: Reading, answer: Answer) -> float:
     """How likely a way to understand a turn is, once it is known how well it can be answered."""
     best = max((found.score for found in answer.found), default=0.0)
-    return reading.weight * best * (0.1 if answer.abstained else 1.0)
+    said = reading.weight * best * (0.1 if answer.abstained else 1.0)
+    return said if _is_of_kind(reading.question, answer) else said * _OF_OTHER_KIND
 
 
-def _as_topic(topic: Topic, turn: int, known: Mapping[str, Referent]) -> Referent:
-    meant = topic.candidates if topic.together else topic.candidates[:1]
-    terms = tuple(candidate.iri for candidate in meant)
-    name = _name(terms)
-    kind = known[name].kind if name in known else "time" if all(map(is_literal, terms)) else ""
-    return Referent(name, terms, tuple(candidate.text for candidate in meant), kind, turn)
+def _is_of_kind(question: Question, answer: Answer) -> bool:
+    """Whether answers may be what is asked for: dates after when, members after "which of them"."""
+    terms = {found.iri for found in answer.found}
+    if kind_asked(question.text) == TIME and not answer.operation:
+        return all(map(is_literal, terms))
+    of = asked_among(question)
+    return of is None or terms <= {candidate.iri for candidate in of.candidates}
+
+
+def _named(topic: Topic, turn: int) -> Referent:
+    """What a question speaks of."""
+    referent = as_referent(topic, turn=turn)
+    kind = TIME if all(map(is_literal, referent.terms)) else referent.kind
+    return replace(referent, name=_name(referent.terms), kind=kind)
+
+
+def _with_gender(referent: Referent, reading: Reading, asked: str) -> Referent:
+    """A pronoun tells the gender of the one that it stands for."""
+    is_meant = referent.name in reading.referents and len(referent.terms) == 1
+    return replace(referent, gender=gender_said(asked) or referent.gender) if is_meant else referent
+
+
+def _answered(name: str, answers: Sequence[Candidate], question: str, turn: int) -> Referent:
+    """What a question was answered with."""
+    terms, texts = zip(*((found.iri, found.text) for found in answers), strict=True)
+    sense, asked = of_names(texts), kind_asked(question)
+    gender = (gender_asked(question) or sense.gender) if len(texts) == 1 else ""
+    kind = TIME if all(map(is_literal, terms)) else asked if asked not in ("", THING) else sense.kind or asked
+    return Referent(name, terms, texts, kind, turn, gender=gender, found=True)
+
+
+def _merged(referent: Referent, old: Referent | None, latest: int) -> Referent:
+    """What is spoken of again, with what is known of it already."""
+    if old is None:
+        return replace(referent, since=latest)
+    return replace(
+        referent, since=old.since, kind=old.kind or referent.kind, gender=referent.gender or old.gender,
+        found=referent.found or old.found,
+    )  # fmt: skip
 
 
 def _name(terms: tuple[str, ...]) -> str:

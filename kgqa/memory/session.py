@@ -24,6 +24,8 @@ _SHARPNESS = 10.0
 """Strength of reading by content; cosines of sentence vectors lie close together."""
 _DECAY = 0.6
 """How much less likely the thing before is meant."""
+_LEAST = 1e-3
+"""Usage that is below none at all, and next to nothing beside one write's."""
 _DIGITS = 6
 
 
@@ -47,10 +49,16 @@ class SessionMemory:
                 f"a vector of width {len(vector)} does not fit a session memory of width {self.state.slots.shape[2]}; "
                 "the session was kept with another reasoner: start a new one"
             )
-        _, state = step(self._without(name).state, _hard_write(vector), allocator="lru")
-        slot = int(state.write_weights[0, 0].argmax())
-        kept = tuple("" if old == name else old for old in self.names)
-        return replace(self, state=state, names=(*kept[:slot], name, *kept[slot + 1 :]))
+        slot = self._slot_for(name)
+        _, state = step(self._without(slot), _hard_write(vector), allocator="lru")
+        return replace(self, state=state, names=(*self.names[:slot], name, *self.names[slot + 1 :]))
+
+    def _slot_for(self, name: str) -> int:
+        """The slot that holds the name already, else an empty one, else the one that was used least."""
+        for wanted in (name, ""):
+            if wanted in self.names:
+                return self.names.index(wanted)
+        return int(self.state.usage[0].argmin())
 
     def read(self, key: Tensor, *, recency: float = 0.7) -> dict[str, float]:
         """How far each thing is meant by what `key: [W]` says: its share of reading by recency, the rest by content."""
@@ -70,13 +78,19 @@ class SessionMemory:
             here = follow(self.state.link, here)[0][:, :, 0]
         return weights[0]
 
-    def _without(self, name: str) -> Self:
-        """Without what goes by a name: its slot is the next to be written."""
-        if name not in self.names:
-            return self
-        gone = torch.tensor([held == name for held in self.names])
-        usage = self.state.usage.masked_fill(gone, -1.0)
-        return replace(self, state=self.state._replace(usage=usage))
+    def _without(self, slot: int) -> MemoryState:
+        """The state in which a slot is the next to be written, and what was written after it follows what was written
+        before it, so that a walk along the links still comes to all that is older."""
+        state = self.state
+        assert isinstance(state.link, Tensor)  # there are few slots
+        gone = torch.arange(len(self.names)) == slot
+        link = state.link + state.link[..., gone] @ state.link[:, :, gone]
+        precedence = state.precedence + state.precedence[..., gone] @ state.link[0, 0, gone]
+        return state._replace(
+            usage=state.usage.masked_fill(gone, -_LEAST),
+            link=link.masked_fill(gone | gone.unsqueeze(-1), 0.0),
+            precedence=precedence.masked_fill(gone, 0.0),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it."""
