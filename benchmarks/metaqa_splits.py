@@ -129,19 +129,27 @@ def relations(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Ro
 
 
 def entities(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
-    """A fifth of the films is not in the graph while training; asked is about what came later, and about the rest."""
+    """A fifth of the films is not in the graph while training, as topics and as answers; asked is about what came later,
+    and about the rest."""
     for seed in range(draws):
         films = np.unique(bench.table.heads)
         new = set(np.random.default_rng(seed).choice(films, len(films) // 5, replace=False).tolist())
         smaller = replace(bench, table=_without(bench.table, new))
         known = Vocabulary(bench.table)
 
-        def is_new(one: Asked, known: Vocabulary = known, new: set[int] = new) -> bool:
-            named = [one.question.topics[0].text, *(one.question.answers or ())]
-            return any(index in new for name in named for index in known.entities(name))
+        def is_new(name: str, known: Vocabulary = known, new: set[int] = new) -> bool:
+            return any(index in new for index in known.entities(name))
 
-        asked = [one for one in bench.train if not is_new(one)]
-        later, before = ([one for one in bench.dev if is_new(one) is is_later] for is_later in (True, False))
+        asked = [
+            replace(one, question=replace(one.question, answers=answers))
+            for one in bench.train
+            if not is_new(one.question.topics[0].text)
+            and (answers := tuple(name for name in one.question.answers or () if not is_new(name)))
+        ]
+        later, before = [], []
+        for one in bench.dev:
+            named = [one.question.topics[0].text, *(one.question.answers or ())]
+            (later if any(map(is_new, named)) else before).append(one)
         for label, questions in (("new films", later), ("known films", before)):
             yield f"entities seed={seed} {label}", partial(_later, smaller, bench, asked, questions, seed, overrides)
 
