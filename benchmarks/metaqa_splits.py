@@ -129,8 +129,8 @@ def relations(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Ro
 
 
 def entities(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
-    """A fifth of the films is not in the graph while training, nor topic nor answer; asked is about what came later, and
-    about the rest."""
+    """A fifth of the films is not in the graph while training, and nothing is asked about them; then what came later is
+    asked about, and the rest."""
     for seed in range(draws):
         films = np.unique(bench.table.heads)
         new = set(np.random.default_rng(seed).choice(films, len(films) // 5, replace=False).tolist())
