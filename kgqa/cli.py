@@ -29,6 +29,7 @@ STAGES = {
     "retrieve": "the passages and facts nearest to questions, fused from words, vectors and graph; no reasoner needed",
     "chat": "a conversation in the terminal, or with lines from a pipe",
     "report": "an answer run as a page: scores, calibration, every question with its evidence; two runs compared",
+    "leaderboard": "the finished runs of a stage, best first: what they reached, and by which settings they differ",
     "review": "what is read from documents as a page: mentions, facts, what was rejected and why, merged names",
     "export": "a knowledge base, or a generation of it, as N-Quads, JSON-LD, Turtle or GraphML",
     "complete": "facts that its regularities suggest, with the rules and facts that they follow from, for review",
@@ -60,7 +61,7 @@ Your own documents:
 
 kgqa STAGE --help lists the keys of a stage; kgqa --version prints the version.
 Every run leaves its configuration, log, metrics and manifest under runs/<name>/<stage>-<time>/.
-Several runs in one go: kgqa train -m kb=kb/mine seed=1,2,3
+Several runs in one go: kgqa train -m kb=kb/mine seed=1,2,3; what they reached: kgqa leaderboard
 Stages, keys and choices completed by the Tab key: eval "$(kgqa -sc install=bash)" (or fish)
 
 Exit codes:

@@ -1,16 +1,6 @@
-"""Training from answers alone: no hop count, no gold path, no relation label.
+"""Training from answers alone: no hop count, no gold path, no relation label; what is minimised stands in `loss`."""
 
-For a question with gold set Y and answer weights p the loss is
-
-    - mean_{y in Y} log( p_y / sum_v p_v ) - log |Y|       the set: all of Y alike, and nothing else
-    - mean_{y in Y} log p_y                                the certainty: the program behind it is surely the right one
-
-and for a question that the graph cannot answer, - log(1 - max_v p_v) times a weight, since there are few of them.
-
-Both logarithms pass gradients to relation weights in proportion to how much of the answer they explain, however small
-the weights are: what makes three unsupervised hops learnable from a random start.
-"""
-
+import logging
 import math
 import sys
 from collections.abc import Sequence
@@ -22,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.tuner import Tuner
 from torch import Tensor
 
 from kgqa.errors import InputError, ModelError
@@ -31,39 +22,12 @@ from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.data import QuestionData
 from kgqa.reason.examples import Batch, Example, trainable
 from kgqa.reason.follow import EdgeIndex, edge_index
+from kgqa.reason.loss import answer_loss, set_counts
 from kgqa.reason.reasoner import Reasoner, Reasoning, confidence
 from kgqa.reason.rewording import Rewordings
 from kgqa.reason.synthetic import Graph, PathQuestions
 
-_FLOOR = 1e-10
-"""Of weights inside logarithms: an answer that no walk reaches gives a bounded loss and no gradient."""
-
-
-def answer_loss(
-    answers: Tensor, gold_entity: Tensor, gold_question: Tensor, *, unanswerable_weight: float = 1.0
-) -> Tensor:
-    """Mean loss over the questions of a batch: `answers: [E, Q]`, gold answers in coordinate form `[G], [G]`."""
-    num_questions = answers.shape[1]
-    counts = torch.bincount(gold_question, minlength=num_questions)
-    total = answers.sum(0).clamp(min=_FLOOR).log()
-    certainty = answers[gold_entity, gold_question].clamp(min=_FLOOR).log()
-    each = (total[gold_question] - 2 * certainty) / counts[gold_question]
-    loss = answers.new_zeros(num_questions).index_add(0, gold_question, each)
-    loss = loss - counts.clamp(min=1).to(loss.dtype).log()
-    nothing = -(1 - answers.max(0).values).clamp(min=_FLOOR).log()
-    return torch.where(counts > 0, loss, unanswerable_weight * nothing).mean()
-
-
-def set_counts(answers: Tensor, batch: Batch, *, threshold: float = 0.5) -> tuple[Tensor, Tensor]:
-    """For each question with answers: was the best one right, and F1 of those above `threshold` times the best."""
-    answerable = torch.bincount(batch.gold_question, minlength=answers.shape[1]) > 0
-    best = answers.max(0)
-    predicted = answers > (threshold * best.values).clamp(min=_FLOOR)
-    gold = torch.zeros_like(predicted)
-    gold[batch.gold_entity, batch.gold_question] = True
-    hits = gold.gather(0, best.indices.unsqueeze(0))[0] & (best.values > 0)
-    f1 = 2 * (predicted & gold).sum(0) / (predicted.sum(0) + gold.sum(0)).clamp(min=1)
-    return hits[answerable].float(), f1[answerable]
+LOG = logging.getLogger(__name__)
 
 
 class ReasonerTraining(pl.LightningModule):
@@ -160,6 +124,7 @@ class TrainingOptions:
     epoch_questions: int | None
     batch_size: int
     learning_rate: float
+    find_learning_rate: bool
     encoder_learning_rate: float
     weight_decay: float
     warmup_steps: int
@@ -212,6 +177,8 @@ def fit(
         train, synthetic, dev, batch_size=options.batch_size, seed=seed,
         synthetic_share=options.synthetic_share, epoch_questions=options.epoch_questions,
     )  # fmt: skip
+    if options.find_learning_rate and resume is None:
+        module.learning_rate = _found_learning_rate(module, data, options, folder)
     trainer, best = _trainer(options, folder)
     try:
         trainer.fit(module, data, ckpt_path=resume, weights_only=True)
@@ -219,12 +186,26 @@ def fit(
         raise KeyboardInterrupt from None
     module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
     scores = _calibrated(module.eval(), data, share=options.abstain_share, num_unknown=num_unknown)
+    scores["learning_rate"] = module.learning_rate
     counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
     settings = checkpoint.with_threshold(settings, scores["abstain_below"])
     if trainer.is_global_zero:
         about = {**(about or {}), **counts, **scores}
         checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about=about)
     return {**counts, **scores}
+
+
+def _found_learning_rate(module: ReasonerTraining, data: QuestionData, options: TrainingOptions, folder: Path) -> float:
+    """Where the loss falls most steeply as the rate rises from step to step (Smith 2017); the weights stay as they are.
+    A loss that never falls leaves the rate that was given."""
+    trainer = pl.Trainer(
+        max_epochs=options.max_epochs, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=folder, gradient_clip_val=1.0, num_sanity_val_steps=0, **options.lightning,
+    )  # fmt: skip
+    found = Tuner(trainer).lr_find(module, datamodule=data, min_lr=1e-5, max_lr=0.1, update_attr=False)
+    suggested = found.suggestion() if found else None
+    LOG.info("learning rate: %s", "none found" if suggested is None else f"{suggested:.2g} found")
+    return suggested or options.learning_rate
 
 
 def _trainer(options: TrainingOptions, folder: Path) -> tuple[pl.Trainer, ModelCheckpoint]:

@@ -16,8 +16,9 @@ from kgqa.graph.subgraph import TripleTable
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
 from kgqa.reason.examples import Batch, Example
+from kgqa.reason.loss import answer_loss
 from kgqa.reason.tokens import PLACEHOLDER
-from kgqa.reason.training import ReasonerTraining, TrainingOptions, abstention_threshold, answer_loss, fit
+from kgqa.reason.training import ReasonerTraining, TrainingOptions, abstention_threshold, fit
 
 SETTINGS = ReasonerSettings(
     EncoderSettings(width=32, num_buckets=512),
@@ -28,7 +29,7 @@ SETTINGS = ReasonerSettings(
 def options(max_epochs: int, **changes: object) -> TrainingOptions:
     values: dict[str, object] = {
         "max_epochs": max_epochs, "epoch_questions": 64, "batch_size": 16, "learning_rate": 3e-3,
-        "encoder_learning_rate": 3e-4, "weight_decay": 1e-2,
+        "encoder_learning_rate": 3e-4, "find_learning_rate": False, "weight_decay": 1e-2,
         "warmup_steps": 5, "average_decay": 0.9, "patience": 50, "synthetic_questions": 0, "synthetic_share": 0.5,
         "unanswerable_weight": 1.0, "abstain_share": 0.7,
         "lightning": {"accelerator": "cpu", "devices": 1},
@@ -180,3 +181,20 @@ def test_weights_for_words_that_were_hashed_otherwise_are_refused(tmp_path: Path
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"format": 1}))
     with pytest.raises(ModelError, match=r"is of format 1, whose words were hashed otherwise; train again"):
         checkpoint.load(tmp_path)
+
+
+def test_a_learning_rate_is_found_and_changes_nothing_else(toy: TripleTable, tmp_path: Path) -> None:
+    """The search goes through a hundred steps, and the training after it starts from the same weights."""
+    asked = questions(toy)
+    changes = {"learning_rate": 0.01, "max_epochs": 1}
+    found = fit(SETTINGS, toy, asked, asked, options(1, find_learning_rate=True), folder=tmp_path / "found", seed=0)[
+        "learning_rate"
+    ]
+    assert 1e-5 < found < 0.1
+    given = options(**(changes | {"learning_rate": found}))
+    fit(SETTINGS, toy, asked, asked, given, folder=tmp_path / "given", seed=0)
+    weights = [
+        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for name in ("found", "given")
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
