@@ -61,7 +61,8 @@ Your own documents:
 
 kgqa STAGE --help lists the keys of a stage; kgqa --version prints the version.
 Every run leaves its configuration, log, metrics and manifest under runs/<name>/<stage>-<time>/.
-Several runs in one go: kgqa train -m kb=kb/mine seed=1,2,3; what they reached: kgqa leaderboard
+Several runs in one go: kgqa train -m kb=kb/mine seed=1,2,3
+What they reached, best first: kgqa leaderboard
 Stages, keys and choices completed by the Tab key: eval "$(kgqa -sc install=bash)" (or fish)
 
 Exit codes:
