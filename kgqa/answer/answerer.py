@@ -14,6 +14,7 @@ from kgqa.answer.ambiguity import NEARLY_EQUAL, Reading, did_you_mean, readings
 from kgqa.answer.calibration import Calibration
 from kgqa.answer.compose import Composer, Found, path_of, why_not
 from kgqa.answer.evaluate import Evaluator
+from kgqa.answer.evidence import Evidence
 from kgqa.answer.linking import open_linker, tell_of_vectors
 from kgqa.answer.names import key_of
 from kgqa.answer.operations import Plan, plans_of, sought
@@ -24,12 +25,8 @@ from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.terms import boolean, text_of
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import load_embedder
-from kgqa.reason.paths import Edge
 from kgqa.reason.predict import NO_ENTITY, NOT_KNOWN, Prediction, Predictor
-from kgqa.types import Answer, Candidate, Provenance, Question, Step, Triple
-
-_MOST_EVIDENCE = 1 << 17
-"""Facts whose best support is remembered: about 100 MB."""
+from kgqa.types import Answer, Candidate, Provenance, Question
 
 
 class Predicts(Protocol):
@@ -99,7 +96,7 @@ class Answerer:
         self._composer = Composer(self._evaluator, predictor.embed)
         self._text_of = dict(zip(self._table.entities, self._table.entity_texts, strict=True))
         self._text_of |= zip(self._table.relation_terms, self._table.relation_texts, strict=True)
-        self._evidence: dict[Triple, Provenance | None] = {}
+        self._evidence = Evidence(self._table, kb.provenance, self.text_of)
 
     @classmethod
     def open(
@@ -191,7 +188,7 @@ class Answerer:
             parts = list(dict.fromkeys(part for group in plans for plan in group for part in sought(plan)))
             predictions = self._predictor.predict([*linked, *parts])
             found_in = dict(zip(parts, predictions[len(linked) :], strict=True))
-            self._look_up(edge for found in predictions for path in found.paths for edge in path)
+            self._evidence.look_up(edge for found in predictions for path in found.paths for edge in path)
             asked_back = self._ask_back(linked, predictions[: len(linked)])
             shared = (perf_counter() - start) / len(batch)
             answers = []
@@ -249,7 +246,7 @@ class Answerer:
             candidates,
             abstained=False,
             reason="",
-            paths=self._shown(found.paths),
+            paths=self._evidence.of(found.paths),
             sparql=path_query(path_of(self._table, found.branches).branches),
         )
 
@@ -293,7 +290,7 @@ class Answerer:
             candidates,
             abstained=False,
             reason="",
-            paths=self._shown(path for path in paths if path),
+            paths=self._evidence.of(path for path in paths if path),
             sparql=query(done.expression),
             operation=formula(done.expression, self.text_of),
         )
@@ -308,30 +305,3 @@ class Answerer:
         confidence = [found.confidence * (score / best if best > 0 else 1.0) for score in found.scores]
         for index, probability in zip(found.entity_index, self.calibration(confidence).tolist(), strict=True):
             yield Candidate(self._table.entity_texts[index], self._table.entities[index], probability)
-
-    def _shown(self, paths: Iterable[Sequence[Edge]]) -> tuple[tuple[Step, ...], ...]:
-        """Paths with the sentences that they stand on."""
-        edges = [tuple(path) for path in paths]
-        self._look_up(edge for path in edges for edge in path)
-        return tuple(tuple(map(self._step, path)) for path in edges)
-
-    def _step(self, edge: Edge) -> Step:
-        triple = self._triple(edge)
-        return Step(*triple, self._evidence[triple], edge[3])
-
-    def _triple(self, edge: Edge) -> Triple:
-        table = self._table
-        return table.entities[edge[0]], table.relation_terms[edge[1]], table.entities[edge[2]]
-
-    def _look_up(self, edges: Iterable[Edge]) -> None:
-        """Remembers the best support of each fact; all that are new are asked for at once."""
-        triples = dict.fromkeys(map(self._triple, edges))
-        if len(self._evidence) + len(triples) > _MOST_EVIDENCE:
-            self._evidence.clear()
-        new = [triple for triple in triples if triple not in self._evidence]
-        for triple, supports in zip(new, self.kb.provenance(new) if new else [], strict=True):
-            best = supports[0] if supports else None
-            if best and not best.sentence:
-                # A given fact stands in no sentence; `extractor` says that these are our words.
-                best = replace(best, sentence=" ".join(map(self.text_of, triple)))
-            self._evidence[triple] = best
