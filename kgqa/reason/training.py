@@ -200,7 +200,8 @@ def _found_learning_rate(module: ReasonerTraining, data: QuestionData, options: 
     A loss that never falls leaves the rate that was given."""
     trainer = pl.Trainer(
         max_epochs=options.max_epochs, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, default_root_dir=folder, gradient_clip_val=1.0, num_sanity_val_steps=0, **options.lightning,
+        enable_model_summary=False, default_root_dir=folder, gradient_clip_val=1.0, num_sanity_val_steps=0,
+        **options.lightning,
     )  # fmt: skip
     found = Tuner(trainer).lr_find(module, datamodule=data, min_lr=1e-5, max_lr=0.1, update_attr=False)
     suggested = found.suggestion() if found else None
