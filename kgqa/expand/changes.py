@@ -230,7 +230,9 @@ def _fact_items(store: GraphStore, changes: Changes) -> None:
 
     def stored(term: str) -> str:
         if term not in kept:
-            kept[term] = _label(term, store.scan(term, LABEL, graph=NAMES))
+            # What name_quads says without the ledger need not be looked up.
+            is_said = term.startswith(ENTITY) or is_literal(term)
+            kept[term] = text_of(term) if is_said else _label(term, store.scan(term, LABEL, graph=NAMES))
         return kept[term]
 
     for side in (changes.old, changes.new):
