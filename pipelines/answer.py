@@ -38,7 +38,6 @@ COLUMNS = {
     "answer",
     needs={
         "kb": "the folder of the knowledge base",
-        "checkpoint": "the folder that train wrote the reasoner to",
         "questions": "a file of questions: JSONL, CSV, TSV, Parquet, plain lines, MetaQA, PathQuestion; .gz too",
     },
     example="kgqa answer kb=kb/mine checkpoint=runs/default/train-X/checkpoints/best questions=q.txt out=answers.jsonl",

@@ -26,7 +26,7 @@ from .stage import stage
 
 @stage(
     "chat",
-    needs={"kb": "the folder of the knowledge base", "checkpoint": "the folder that train wrote the reasoner to"},
+    needs={"kb": "the folder of the knowledge base"},
     example="kgqa chat kb=kb/mine checkpoint=runs/default/train-X/checkpoints/best chat.user=ann",
 )
 def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from kgqa.answer.metrics import NamesOf, right_answers
 from kgqa.answer.selective import Bools, Floats, selective_report
 from kgqa.artifacts import write_atomic
 from kgqa.errors import InputError, ModelError
+from kgqa.reason.checkpoint import folder_of
 from kgqa.types import Answer
 
 FILE = "calibration.json"
@@ -108,7 +109,7 @@ class Calibration:
     @classmethod
     def load(cls, checkpoint: Path) -> Self:
         """What lies beside a checkpoint; without that, confidence as it is. ModelError where it cannot be read."""
-        path = (checkpoint if checkpoint.is_dir() else checkpoint.parent) / FILE
+        path = folder_of(checkpoint) / FILE
         if not path.exists():
             return cls()
         try:

@@ -18,6 +18,16 @@ FORMAT = 2
 """2: the transformer encoder hashes n-grams as kgqa.memory.ngrams does, so that weights of 1 mean nothing to it."""
 WEIGHTS, SETTINGS = "reasoner.safetensors", "reasoner.json"
 
+PRETRAINED = "pretrained"
+"""Name of the reasoner that ships with the package, for graphs it has not seen (kgqa/reason/models/README.md)."""
+
+
+def folder_of(path: Path) -> Path:
+    """The folder of a checkpoint that is named by it, by a file in it, or as `PRETRAINED`."""
+    if str(path) == PRETRAINED and not path.exists():
+        return Path(__file__).parent / "models" / PRETRAINED
+    return path if path.is_dir() else path.parent
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
@@ -62,23 +72,28 @@ class ReasonerSettings:
             raise ModelError(f"the checkpoint's sizes do not fit this version: {error}; train again") from error
 
 
-def save(reasoner: Reasoner, settings: ReasonerSettings, folder: Path, *, about: dict[str, Any]) -> None:
-    """Write weights and settings; `about` (data, scores, knowledge base) is kept with them for the reader."""
+def save(
+    reasoner: Reasoner, settings: ReasonerSettings, folder: Path, *, about: dict[str, Any], half: bool = False
+) -> None:
+    """Write weights and settings; `about` (data, scores, knowledge base) is kept with them for the reader. `half`: in
+    float16, half as large; they are read as float32.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{WEIGHTS}.part"
-    save_file({name: tensor.contiguous() for name, tensor in reasoner.state_dict().items()}, part)
+    weights = reasoner.state_dict()
+    save_file({name: (tensor.half() if half else tensor).contiguous() for name, tensor in weights.items()}, part)
     part.replace(folder / WEIGHTS)
     document = {"format": FORMAT, **asdict(settings), "about": about}
     write_atomic(folder / SETTINGS, json.dumps(document, indent=2, ensure_ascii=False).encode())
 
 
 def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerSettings]:
-    """The reasoner of a checkpoint folder (or of any file in it), in evaluation mode.
+    """The reasoner of a checkpoint folder (or of any file in it, or `PRETRAINED`), in evaluation mode.
 
     Errors: ModelError where there is none, where it is of a newer format, or trained with another encoder than the one
     asked for.
     """
-    folder = path if path.is_dir() else path.parent
+    folder = folder_of(path)
     try:
         document = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         if document["format"] > FORMAT:
@@ -108,9 +123,25 @@ def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerS
     return reasoner.eval(), settings
 
 
+def start_from(reasoner: Reasoner, settings: ReasonerSettings, path: Path) -> None:
+    """Give a reasoner the weights of a checkpoint; ModelError where that has other sizes or another encoder."""
+    _, theirs = load(path)
+    differ = [
+        f"{name} {ours!r} here, {other!r} there"
+        for mine, other_part in ((asdict(settings.encoder), asdict(theirs.encoder)), (settings.sizes, theirs.sizes))
+        for name, ours in mine.items()
+        if (other := other_part.get(name)) != ours and name not in ("dropout", "model")
+    ]
+    if differ:
+        raise ModelError(
+            f"training cannot start from {path}: {'; '.join(differ)}; give encoder and reasoner the same sizes"
+        )
+    _load_weights(reasoner, folder_of(path) / WEIGHTS)
+
+
 def identity(path: Path) -> str:
     """The digest of a checkpoint's files: the same weights and settings give the same wherever they lie."""
-    folder = path if path.is_dir() else path.parent
+    folder = folder_of(path)
     files = sorted(file for file in folder.glob("*") if file.suffix in (".json", ".safetensors"))
     return digest(*(part for file in files for part in (file.name, sha256_file(file))))
 

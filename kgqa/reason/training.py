@@ -134,6 +134,8 @@ class TrainingOptions:
     synthetic_share: float
     unanswerable_weight: float
     abstain_share: float
+    start_from: str | None
+    half_size: bool
     lightning: dict[str, Any]
     """Arguments of Lightning's Trainer: accelerator, devices, strategy, precision, ..."""
 
@@ -167,6 +169,8 @@ def fit(
             "answers; check that qa's files belong to this knowledge base"
         )
     reasoner = settings.build()
+    if options.start_from:
+        checkpoint.start_from(reasoner, settings, Path(options.start_from))
     edges = edge_index(table)
     module = ReasonerTraining(
         reasoner, edges, table.relation_texts, learning_rate=options.learning_rate,
@@ -191,7 +195,7 @@ def fit(
     settings = checkpoint.with_threshold(settings, scores["abstain_below"])
     if trainer.is_global_zero:
         about = {**(about or {}), **counts, **scores}
-        checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about=about)
+        checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about=about, half=options.half_size)
     return {**counts, **scores}
 
 

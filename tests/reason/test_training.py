@@ -31,7 +31,7 @@ def options(max_epochs: int, **changes: object) -> TrainingOptions:
         "max_epochs": max_epochs, "epoch_questions": 64, "batch_size": 16, "learning_rate": 3e-3,
         "encoder_learning_rate": 3e-4, "find_learning_rate": False, "weight_decay": 1e-2,
         "warmup_steps": 5, "average_decay": 0.9, "patience": 50, "synthetic_questions": 0, "synthetic_share": 0.5,
-        "unanswerable_weight": 1.0, "abstain_share": 0.7,
+        "unanswerable_weight": 1.0, "abstain_share": 0.7, "start_from": None, "half_size": False,
         "lightning": {"accelerator": "cpu", "devices": 1},
     }  # fmt: skip
     return TrainingOptions(**(values | changes))  # type: ignore[arg-type]
@@ -198,3 +198,27 @@ def test_a_learning_rate_is_found_and_changes_nothing_else(toy: TripleTable, tmp
         for name in ("found", "given")
     ]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_training_starts_from_a_checkpoint_and_keeps_half_the_bytes(toy: TripleTable, tmp_path: Path) -> None:
+    asked = questions(toy)
+    fit(SETTINGS, toy, asked, asked, options(8), folder=tmp_path / "first", seed=0)
+    best = tmp_path / "first" / "checkpoints" / "best"
+    before = checkpoint.load(best)[0].state_dict()
+    again = options(1, start_from=str(best), learning_rate=1e-9, average_decay=None, half_size=True)
+    fit(SETTINGS, toy, asked, asked, again, folder=tmp_path / "again", seed=1)
+    kept = tmp_path / "again" / "checkpoints" / "best"
+    after = checkpoint.load(kept)[0].state_dict()
+    for name, weight in before.items():
+        torch.testing.assert_close(after[name], weight, atol=1e-3, rtol=1e-3)
+    sizes = [(folder / checkpoint.WEIGHTS).stat().st_size for folder in (best, kept)]
+    assert sizes[1] < 0.55 * sizes[0]
+
+
+def test_a_start_of_another_size_is_refused_with_what_differs(toy: TripleTable, tmp_path: Path) -> None:
+    asked = questions(toy)
+    fit(SETTINGS, toy, asked, asked, options(1), folder=tmp_path / "first", seed=0)
+    wider = ReasonerSettings(SETTINGS.encoder, SETTINGS.sizes | {"num_slots": 5})
+    start = options(1, start_from=str(tmp_path / "first" / "checkpoints" / "best"))
+    with pytest.raises(ModelError, match="num_slots 5 here, 4 there"):
+        fit(wider, toy, asked, asked, start, folder=tmp_path / "second", seed=0)
