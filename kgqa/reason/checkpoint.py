@@ -126,16 +126,16 @@ def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerS
 def start_from(reasoner: Reasoner, settings: ReasonerSettings, path: Path) -> None:
     """Give a reasoner the weights of a checkpoint; ModelError where that has other sizes or another encoder."""
     _, theirs = load(path)
+    mine, other = ({**asdict(one.encoder), **one.sizes} for one in (settings, theirs))
+    # A size that an older checkpoint does not know has its default; where that is not ours the weights do not fit.
     differ = [
-        f"{name} {ours!r} here, {other!r} there"
-        for mine, other_part in ((asdict(settings.encoder), asdict(theirs.encoder)), (settings.sizes, theirs.sizes))
-        for name, ours in mine.items()
-        if (other := other_part.get(name)) != ours and name not in ("dropout", "model")
+        f"{name} {mine[name]!r} here, {other[name]!r} there"
+        for name in mine.keys() & other.keys() - {"dropout", "model"}
+        if mine[name] != other[name]
     ]
     if differ:
-        raise ModelError(
-            f"training cannot start from {path}: {'; '.join(differ)}; give encoder and reasoner the same sizes"
-        )
+        what = "; ".join(sorted(differ))
+        raise ModelError(f"training cannot start from {path}: {what}; give encoder and reasoner the same sizes")
     _load_weights(reasoner, folder_of(path) / WEIGHTS)
 
 
