@@ -35,6 +35,7 @@ from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
 from kgqa.reason import checkpoint
+from kgqa.reason.priming import Primer
 from kgqa.runs import installed
 from kgqa.types import Question
 
@@ -126,6 +127,14 @@ def retriever_of(cfg: DictConfig, kb: KnowledgeBase, embedder: Embedder | None) 
     return Retriever(kb, embedder=embedder, device=cfg.memory.device, options=options_of(cfg))
 
 
+def primer_of(cfg: DictConfig, kb: KnowledgeBase) -> Primer | None:
+    """What finds the facts that a reasoner of the group `reasoner` is handed; None where it is handed none."""
+    if not (num_facts := cfg.reasoner.num_facts):
+        return None
+    embedder = reader_of(cfg, kb)
+    return Primer.open(kb, num_facts, embedder=embedder, device=cfg.memory.device, options=options_of(cfg))
+
+
 def engine_of(cfg: DictConfig) -> Engine:
     """Where batches are worked on, of the group `engine`."""
     keys = cast(dict[str, Any], OmegaConf.to_container(cfg.engine))
@@ -145,6 +154,9 @@ def answerer_of(cfg: DictConfig, kb: KnowledgeBase) -> Answerer:
         batch_size=cfg.answer.batch_size,
         max_paths=cfg.answer.max_paths,
         encoder=None if cfg.encoder.kind == "auto" else cfg.encoder.kind,
+        embedder=embedder,
+        device=cfg.memory.device,
+        options=options_of(cfg),
         linker=open_linker(kb, embedder=embedder, device=cfg.memory.device, options=options_of(cfg)),
         retriever=retriever_of(cfg, kb, embedder),
         fallback_passages=cfg.answer.fallback_passages,

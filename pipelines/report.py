@@ -18,6 +18,7 @@ from kgqa.knowledge_base import KnowledgeBase
 from kgqa.reason.predict import Predictor
 from kgqa.reason.trace import Trace, trace
 
+from .parts import options_of, reader_of
 from .stage import stage
 
 
@@ -47,7 +48,10 @@ def _traces(run: Run, records: Sequence[Record]) -> Iterator[list[Trace]]:
     """What the run's reasoner does at questions, over the generation that it answered from."""
     cfg = OmegaConf.load(run.folder / "config.yaml")
     with KnowledgeBase.open(cfg.kb, generation=run.manifest["metrics"]["generation"]) as kb:
-        yield from trace(Predictor.load(Path(cfg.checkpoint), kb), [asked(record) for record in records])
+        predictor = Predictor.load(
+            Path(cfg.checkpoint), kb, embedder=reader_of(cfg, kb), device=cfg.memory.device, options=options_of(cfg)
+        )
+        yield from trace(predictor, [asked(record) for record in records])
 
 
 if __name__ == "__main__":

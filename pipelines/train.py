@@ -16,14 +16,14 @@ from kgqa.answer.calibration import calibrate
 from kgqa.answer.linking import EntityLinker, tell_of_vectors
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import default_embedder_kind
-from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
+from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings, load
 from kgqa.reason.examples import Vocabulary, example
 from kgqa.reason.made import made_questions
 from kgqa.reason.predict import Predictor
 from kgqa.reason.training import TrainingOptions, fit
 from kgqa.types import Question
 
-from .parts import linker_of, questions_of, server_of
+from .parts import linker_of, primer_of, questions_of, server_of
 from .stage import stage
 from .train_stories import train_stories
 
@@ -49,18 +49,21 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     with KnowledgeBase.open(cfg.kb, server=server_of(cfg)) as kb:
         tell_of_vectors(kb)
         linker = linker_of(cfg, kb)
+        primer = primer_of(cfg, kb)
+        settings = ReasonerSettings(encoder, sizes)
+        settings = settings.handed(primer.embedder) if primer else settings
         train, dev = _questions(cfg, kb, linker)
         dev = random.Random(cfg.seed).sample(dev, min(len(dev), num_dev))
         vocabulary = Vocabulary(kb.triples())
         examples = ([example(question, vocabulary) for question in questions] for questions in (train, dev))
         scores = fit(
-            ReasonerSettings(encoder, sizes), kb.triples(), *examples, TrainingOptions(**options),
+            settings, kb.triples(), *examples, TrainingOptions(**options),
             folder=run_folder, seed=cfg.seed, resume=Path(resume) if resume else None,
-            about={"generation": kb.generation, "seed": cfg.seed},
+            about={"generation": kb.generation, "seed": cfg.seed}, primer=primer,
         )  # fmt: skip
         if rank_zero_only.rank == 0:  # of several processes one is enough
             best = run_folder / "checkpoints" / "best"
-            answerer = Answerer(kb, Predictor.load(best, kb, max_paths=0), linker)
+            answerer = Answerer(kb, Predictor(*load(best), kb.triples(), max_paths=0, primer=primer), linker)
             scores |= calibrate(answerer.answer(dev), answerer.names_of, best)
     return scores
 

@@ -24,7 +24,8 @@ from kgqa.graph.queries import path_query
 from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.terms import boolean, text_of
 from kgqa.knowledge_base import KnowledgeBase
-from kgqa.memory.embedder import load_embedder
+from kgqa.memory.embedder import Embedder, load_embedder
+from kgqa.memory.index import IndexOptions
 from kgqa.reason.predict import NO_ENTITY, NOT_KNOWN, Prediction, Predictor
 from kgqa.types import Answer, Candidate, Provenance, Question
 
@@ -114,30 +115,37 @@ class Answerer:
         target_precision: float | None = None,
         ambiguous_from: float = NEARLY_EQUAL,
         operations: bool = True,
+        embedder: Embedder | None = None,
+        options: IndexOptions = IndexOptions(),  # noqa: B008 a frozen value
     ) -> "Answerer":
         """The reasoner of a checkpoint over a knowledge base, with the linker for its names.
 
         `max_paths`: how many of a question's answers come with their evidence; `encoder`: the kind that the checkpoint
-        must have, None takes what it has; `linker`, `retriever`: None opens them with the
-        embedder that made the vectors, its encoder and search on `device` (auto | cpu | cuda:N); `target_precision`:
+        must have, None takes what it has; `linker`, `retriever`: None opens them; `embedder`: the one that made the
+        vectors, None loads it by its identity onto `device` (auto | cpu | cuda:N), where they are searched as `options`
+        say; `target_precision`:
         share of the answers given, in (0, 1], that shall be right, as far as the dev questions tell; None abstains
         below the threshold that training chose; `fallback_passages`, `ambiguous_from`, `operations`: see `Answerer`.
         Raises ModelError where the checkpoint cannot be loaded, that precision was never reached, or that embedder is
         not installed.
         """
-        predictor = Predictor.load(Path(checkpoint), kb, encoder=encoder, max_paths=max_paths)
         missing = linker is None or (retriever is None and fallback_passages > 0)
-        embedder = load_embedder(kb.embedder_name, device=device) if missing and kb.embedder_name else None
+        if missing and embedder is None and kb.embedder_name:
+            embedder = load_embedder(kb.embedder_name, device=device)
+        predictor = Predictor.load(
+            Path(checkpoint), kb, encoder=encoder, max_paths=max_paths, embedder=embedder, device=device,
+            options=options,
+        )  # fmt: skip
         if linker is None:
             tell_of_vectors(kb)
-            linker = open_linker(kb, embedder=embedder, device=device)
+            linker = open_linker(kb, embedder=embedder, device=device, options=options)
         calibration = Calibration.load(Path(checkpoint))
         threshold = predictor.settings.abstain_below
         if target_precision is not None:
             threshold = calibration.abstain_below(target_precision)
         return cls(
             kb, predictor, linker, batch_size=batch_size, fallback_passages=fallback_passages,
-            retriever=retriever or Retriever(kb, embedder=embedder, device=device),
+            retriever=retriever or Retriever(kb, embedder=embedder, device=device, options=options),
             calibration=calibration, abstain_below=threshold, ambiguous_from=ambiguous_from, max_paths=max_paths,
             operations=operations,
         )  # fmt: skip

@@ -104,6 +104,19 @@ def filled_state(vectors: Tensor, present: Tensor, *, num_reads: int, links: boo
     )
 
 
+def primed(state: MemoryState, vectors: Tensor, present: Tensor) -> MemoryState:
+    """An empty memory with vectors `[B, K, W]` in its first K <= N slots, those that are `present` `[B, K]` (bool).
+
+    Their slots are in use, so that free ones are written first. They were there before time began: no link leads to
+    them or from them.
+    """
+    filled, num_others = present.to(vectors.dtype), state.slots.shape[1] - vectors.shape[1]
+    return state._replace(
+        slots=F.pad(vectors * filled.unsqueeze(-1), (0, 0, 0, num_others)),
+        usage=F.pad(filled, (0, num_others)),
+    )
+
+
 def content_weights(
     slots: Tensor, keys: Tensor, strengths: Tensor, masks: Tensor | None = None, present: Tensor | None = None
 ) -> Tensor:

@@ -11,6 +11,7 @@ from torch import nn
 from kgqa.artifacts import sha256_file, write_atomic
 from kgqa.errors import ModelError
 from kgqa.ids import digest
+from kgqa.memory.embedder import Embedder
 from kgqa.reason.reasoner import Reasoner
 from kgqa.reason.tokens import HashedTokens, PretrainedTokens, TokenEncoder
 
@@ -64,6 +65,17 @@ class ReasonerSettings:
     """Keyword arguments of `Reasoner`."""
     abstain_below: float = 0.0
     """An answer set of a lower `reasoner.confidence` is not given."""
+    embedder: str | None = None
+    """Identity of what made the vectors of the facts that the reasoner is handed; None where it is handed none."""
+
+    @property
+    def num_facts(self) -> int:
+        """How many facts of the long-term memory the reasoner is handed with a question."""
+        return int(self.sizes.get("num_facts", 0))
+
+    def handed(self, embedder: Embedder) -> "ReasonerSettings":
+        """The same for a reasoner that is handed facts, whose vectors are by `embedder`."""
+        return replace(self, sizes={**self.sizes, "fact_width": embedder.width}, embedder=embedder.name)
 
     def build(self) -> Reasoner:
         try:
@@ -101,8 +113,9 @@ def load(path: Path, *, encoder: str | None = None) -> tuple[Reasoner, ReasonerS
                 f"{folder} has format {document['format']}, newer than {FORMAT}, the last known; update kgqa"
             )
         settings = ReasonerSettings(
-            EncoderSettings(**document["encoder"]), document["sizes"], float(document["abstain_below"])
-        )
+            EncoderSettings(**document["encoder"]), document["sizes"], float(document["abstain_below"]),
+            document.get("embedder"),
+        )  # fmt: skip
     except FileNotFoundError as error:
         raise ModelError(
             f"no reasoner at {path} ({SETTINGS} is missing); give what train wrote, checkpoints/best"

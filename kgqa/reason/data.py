@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from kgqa.reason.examples import Example, collate
+from kgqa.reason.examples import Batch, Example, collate
+from kgqa.reason.priming import Primer
 
 
 class EpochSampler:
@@ -63,7 +64,7 @@ class QuestionData(pl.LightningDataModule):
     """Training and development questions over one graph.
 
     `epoch_questions` is the length of an epoch (null: every real question once), so that evaluation and checkpoints
-    come at a steady pace whatever the data's size.
+    come at a steady pace whatever the data's size. `primer` gives the facts of examples that it has seen to.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class QuestionData(pl.LightningDataModule):
         seed: int,
         synthetic_share: float = 0.0,
         epoch_questions: int | None = None,
+        primer: Primer | None = None,
     ) -> None:
         super().__init__()
+        self.primer = primer
         self.train = [*train, *synthetic]
         self.dev = list(dev)
         self.batch_size = batch_size
@@ -87,7 +90,10 @@ class QuestionData(pl.LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Example]:
-        return DataLoader(self.train, self.batch_size, sampler=self.sampler, collate_fn=collate)  # type: ignore[arg-type]
+        return DataLoader(self.train, self.batch_size, sampler=self.sampler, collate_fn=self._collate)  # type: ignore[arg-type]
 
     def val_dataloader(self) -> DataLoader[Example]:
-        return DataLoader(self.dev, self.batch_size, collate_fn=collate)  # type: ignore[arg-type]
+        return DataLoader(self.dev, self.batch_size, collate_fn=self._collate)  # type: ignore[arg-type]
+
+    def _collate(self, examples: Sequence[Example]) -> Batch:
+        return collate(examples, self.primer.facts(examples) if self.primer else None)

@@ -3,6 +3,7 @@
 At every hop the controller attends to the question's tokens, knowing what it did before and which relations lead on
 from where it stands, and says which relations to follow, whether to leave out where it has been, and, where it has
 arrived, whether to stop. It writes what it did into the short-term memory; what it reads there shapes the next hop.
+Where facts of the long-term memory were written there before the first hop, the first hop has read them too.
 
 A question alone does not say how far to walk: who died in Vienna is one hop away, who died in Austria two. The
 relations around the place tell a city from a country, in a graph that was never seen as in one that was.
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgqa.memory import short_term
-from kgqa.memory.interface import InterfaceLayer
+from kgqa.memory.interface import InterfaceLayer, ReadLayer
 from kgqa.reason.tokens import TokenStates
 
 
@@ -37,6 +38,13 @@ class Reading(NamedTuple):
     values: Tensor  # [B, heads, L, W / heads]
     words: Tensor  # [B, L, D] token states as the token encoder gave them, placeholders zero
     mask: Tensor  # [B, L] bool, True on tokens
+
+
+class Facts(NamedTuple):
+    """Facts of the long-term memory that lie nearest to each of n questions, the nearest first."""
+
+    ids: Tensor  # [n, K] int64, -1 where there are fewer
+    vectors: Tensor  # [n, K, V] as they are stored, zero where there are fewer
 
 
 class Carried(NamedTuple):
@@ -93,6 +101,8 @@ class Instructions(nn.Module):
         allocator: short_term.Allocator,
         use_memory: bool,
         dropout: float,
+        num_facts: int = 0,
+        fact_width: int = 0,
     ) -> None:
         super().__init__()
         self.num_heads, self.max_hops = num_heads, max_hops
@@ -112,6 +122,9 @@ class Instructions(nn.Module):
         self.arrived = nn.Sequential(nn.Linear(4 * width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, 1))
         self.exclude = nn.Linear(width, max_hops)
         nn.init.constant_(self.exclude.bias, -2.0)  # leave nothing out until it has been learned
+        if num_facts:
+            self.remembered = nn.Linear(fact_width, width)
+            self.recall = ReadLayer(2 * width, width=width, num_reads=num_reads)
 
     def read(self, question: Tensor, states: Tensor, tokens: TokenStates) -> Reading:
         """From the summary `[B, 2W]` and the states `[B, L, W]` of the questions' tokens."""
@@ -121,13 +134,24 @@ class Instructions(nn.Module):
         words = tokens.states * (tokens.topic_rank == 0).unsqueeze(-1)
         return Reading(question, keys, values, words, tokens.mask)
 
-    def begin(self, batch_size: int, like: Tensor) -> Carried:
-        """An empty memory, on the device and with the dtype of `like`."""
+    def begin(self, question: Tensor, facts: Facts | None = None) -> Carried:
+        """The memory before the first hop, for the summaries `[B, 2W]` of questions: empty, or with facts in its first
+        slots, and what the questions read of them."""
         memory = short_term.initial_state(
-            batch_size, num_slots=self.num_slots, width=self.width, num_reads=self.num_reads,
-            device=like.device, dtype=like.dtype,
+            len(question), num_slots=self.num_slots, width=self.width, num_reads=self.num_reads,
+            device=question.device, dtype=question.dtype,
         )  # fmt: skip
-        return Carried(memory, like.new_zeros(batch_size, self.num_reads * self.width))
+        if facts is None:
+            return Carried(memory, question.new_zeros(len(question), self.num_reads * self.width))
+        memory = short_term.primed(memory, self.remembered(facts.vectors), facts.ids >= 0)
+        # Where no fact is, all slots are empty, and it does not matter which are read.
+        there = memory.usage > 0
+        there = there | ~there.any(-1, keepdim=True)
+        # Without links: nothing was written after anything, so there is only content to go by.
+        read, after = short_term.read(
+            memory._replace(link=None), self.recall(question), allocator=self.allocator, present=there
+        )
+        return Carried(after._replace(link=memory.link), read.flatten(1))
 
     def forward(
         self, step: int, reading: Reading, carried: Carried, relations: Tensor, around: Tensor

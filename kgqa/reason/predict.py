@@ -11,12 +11,15 @@ import torch
 
 from kgqa.graph.subgraph import TripleTable
 from kgqa.knowledge_base import KnowledgeBase
+from kgqa.memory.embedder import Embedder
+from kgqa.memory.index import IndexOptions
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.examples import Example, Vocabulary, collate, example, known_topics
 from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, choices, collect, heaviest, select
 from kgqa.reason.instructions import Hop
 from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
+from kgqa.reason.priming import Primer
 from kgqa.reason.reasoner import Reasoner, Walks, confidence, relative_constraint
 from kgqa.types import Question, Topic
 
@@ -83,8 +86,11 @@ class Predictor:
         *,
         batch_size: int = 256,
         max_paths: int = 10,
+        primer: Primer | None = None,
     ) -> None:
+        """primer: finds the facts that a reasoner of `settings.num_facts` is handed."""
         self.reasoner = reasoner.eval()
+        self.primer, self.entity_texts = primer, table.entity_texts
         self.settings = settings
         self.batch_size, self.max_paths = batch_size, max_paths
         self.vocabulary = Vocabulary(table)
@@ -95,15 +101,36 @@ class Predictor:
 
     @classmethod
     def load(
-        cls, path: Path, kb: KnowledgeBase, *, encoder: str | None = None, batch_size: int = 256, max_paths: int = 10
+        cls,
+        path: Path,
+        kb: KnowledgeBase,
+        *,
+        encoder: str | None = None,
+        batch_size: int = 256,
+        max_paths: int = 10,
+        embedder: Embedder | None = None,
+        device: str = "auto",
+        options: IndexOptions = IndexOptions(),  # noqa: B008 a frozen value
     ) -> "Predictor":
-        """The reasoner of a checkpoint over a knowledge base; ModelError where it cannot be loaded."""
+        """The reasoner of a checkpoint over a knowledge base; ModelError where it cannot be loaded.
+
+        embedder, device, options: how the facts are looked for that it is handed, if any; see `Primer.open`.
+        """
         reasoner, settings = checkpoint.load(path, encoder=encoder)
-        return cls(reasoner, settings, kb.triples(), batch_size=batch_size, max_paths=max_paths)
+        primer = None
+        if settings.num_facts:
+            primer = Primer.open(
+                kb, settings.num_facts, embedder=embedder, trained_with=settings.embedder, device=device,
+                options=options,
+            )  # fmt: skip
+        return cls(reasoner, settings, kb.triples(), batch_size=batch_size, max_paths=max_paths, primer=primer)
 
     def over(self, table: TripleTable) -> "Predictor":
         """The same reasoner bound to another graph."""
-        return Predictor(self.reasoner, self.settings, table, batch_size=self.batch_size, max_paths=self.max_paths)
+        return Predictor(
+            self.reasoner, self.settings, table, batch_size=self.batch_size, max_paths=self.max_paths,
+            primer=self.primer,
+        )  # fmt: skip
 
     def predict(self, questions: Sequence[Question]) -> list[Prediction]:
         """One prediction a question, in order; the questions' topics are linked."""
@@ -118,7 +145,7 @@ class Predictor:
         return predictions
 
     def _predict(self, examples: list[Example], topics: list[list[Topic]]) -> Iterator[Prediction]:
-        said = self.instruct(collate(examples).walks)
+        said = self.instruct(self.walks(examples))
         weights = self._answers(said.soft, said, said.stops, said.constraint)
         best, weight = heaviest(weights, len(examples))
         sure = confidence(*map(torch.from_numpy, (weight, said.stops, said.question))).tolist()
@@ -139,6 +166,13 @@ class Predictor:
                 continue
             part = scores[border[q] : border[q + 1]]
             yield Prediction(answers[q], part, tuple(program.values()), paths[q], sure[q], _why_not(said, q))
+
+    def walks(self, examples: Sequence[Example]) -> Walks:
+        """A batch of examples with at least one topic each, with the facts that the reasoner is handed."""
+        if self.primer is None:
+            return collate(examples).walks
+        examples = self.primer.near(examples, self.entity_texts)
+        return collate(examples, self.primer.facts(examples)).walks
 
     @torch.inference_mode()
     def embed(self, texts: list[str]) -> torch.Tensor:

@@ -13,10 +13,11 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from kgqa.errors import ConfigError
 from kgqa.memory.short_term import Allocator
 from kgqa.reason.encoder import QuestionEncoder, summary
 from kgqa.reason.follow import EdgeIndex, follow, ways
-from kgqa.reason.instructions import Hop, Instructions, Reading
+from kgqa.reason.instructions import Facts, Hop, Instructions, Reading
 from kgqa.reason.tokens import TokenEncoder, pooled
 
 
@@ -31,6 +32,8 @@ class Walks(NamedTuple):
     start_weight: Tensor  # [S] and its probability
     question: Tensor  # [B] the question a walk belongs to, ascending
     num_questions: int
+    facts: Facts | None = None
+    """Of the Q questions, for a reasoner that is handed any."""
 
 
 class Reasoning(NamedTuple):
@@ -60,8 +63,17 @@ class Reasoner(nn.Module):
         use_memory: bool = True,
         use_exclusion: bool = True,
         dropout: float = 0.1,
+        num_facts: int = 0,
+        fact_width: int = 0,
     ) -> None:
+        """num_facts: slots that hold facts of the long-term memory before the first hop, vectors of `fact_width`.
+        Raises ConfigError where what the hops write would find no slot beside them."""
         super().__init__()
+        if num_facts and (not use_memory or num_facts + max_hops - 1 > num_slots):
+            raise ConfigError(
+                f"reasoner.num_facts is {num_facts}: with {max_hops} hops that needs use_memory=true and "
+                f"num_slots={num_facts + max_hops - 1} or more, here are use_memory={use_memory} and {num_slots}"
+            )
         self.token_encoder = token_encoder
         self.max_hops, self.use_exclusion = max_hops, use_exclusion
         self.question_encoder = QuestionEncoder(
@@ -77,6 +89,8 @@ class Reasoner(nn.Module):
             allocator=allocator,
             use_memory=use_memory,
             dropout=dropout,
+            num_facts=num_facts,
+            fact_width=fact_width,
         )
         self.constraint = nn.Linear(2 * width, 1)
         nn.init.constant_(self.constraint.bias, 2.0)  # every topic counts until one is learned not to
@@ -98,7 +112,8 @@ class Reasoner(nn.Module):
         states = self.question_encoder(tokens, ranks)
         question = summary(states, tokens, ranks)
         reading = Reading(*(part[rows] for part in self.instructions.read(question, states, tokens)))
-        carried = self.instructions.begin(len(rows), states)
+        facts = None if walks.facts is None else Facts(*(part[walks.question] for part in walks.facts))
+        carried = self.instructions.begin(reading.question, facts)
         hops, stops, around = [], [], walker.around()
         for step in range(self.max_hops):
             hop, carried = self.instructions(step, reading, carried, relations, around)

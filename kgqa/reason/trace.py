@@ -5,14 +5,18 @@ from typing import Any, NamedTuple
 
 import torch
 
-from kgqa.reason.examples import collate, example
+from kgqa.memory.short_term import MemoryState
+from kgqa.reason.examples import example
 from kgqa.reason.instructions import Carried, Hop
 from kgqa.reason.predict import Predictor
+from kgqa.reason.reasoner import Walks
 from kgqa.types import Question
 
 _MOST_RELATIONS = 4
 _LEAST = 0.02
-"""A relation of less weight is not worth a word."""
+"""A relation of less weight, or a fact, is not worth a word."""
+_STILL = 0.9
+"""Cosine with what was first in a slot from which it still stands for its fact: hops may write there too."""
 
 
 class TracedHop(NamedTuple):
@@ -23,6 +27,8 @@ class TracedHop(NamedTuple):
     """(text, walked from tail to head, weight), heaviest first."""
     ends: float
     """Probability that the walk ends here."""
+    recalled: list[tuple[int, str, float]]
+    """(id, text, read weight) of the facts of the long-term memory that were read before the hop, heaviest first."""
     memory: list[float]  # [N] usage of each slot after the hop, in [0, 1] with the allocator dnc
 
 
@@ -40,17 +46,18 @@ def trace(predictor: Predictor, questions: Sequence[Question], *, batch_size: in
     found: dict[int, list[Trace]] = {number: [] for number in range(len(questions))}
     for start in range(0, len(known), batch_size):
         part = known[start : start + batch_size]
-        walks = collate([examples[number] for number in part]).walks
-        steps: list[tuple[Hop, Carried]] = []
+        walks = predictor.walks([examples[number] for number in part])
+        steps: list[tuple[Carried, Hop, Carried]] = []
 
         def keep(module: Any, given: Any, result: tuple[Hop, Carried], steps: list[Any] = steps) -> None:
-            steps.append(result)
+            steps.append((given[2], *result))
 
         hook = predictor.reasoner.instructions.register_forward_hook(keep)
         try:
             stops = predictor.instruct(walks).stops
         finally:
             hook.remove()
+        recalled = _recalled(predictor, walks, [before.memory for before, _, _ in steps])
         for walk, question in enumerate(walks.question.tolist()):
             tokens = predictor.reasoner.token_encoder.pieces(walks.texts[walk])
             hops = [
@@ -58,12 +65,37 @@ def trace(predictor: Predictor, questions: Sequence[Question], *, batch_size: in
                     hop.attention[walk, : len(tokens)].tolist(),
                     _heaviest(hop.relations[walk], predictor.relation_texts),
                     float(stops[t, walk]),
-                    carried.memory.usage[walk].tolist(),
+                    recalled[t][walk],
+                    after.memory.usage[walk].tolist(),
                 )
-                for t, (hop, carried) in enumerate(steps)
+                for t, (_, hop, after) in enumerate(steps)
             ]
             found[part[question]].append(Trace(tokens, hops))
     yield from found.values()
+
+
+def _recalled(
+    predictor: Predictor, walks: Walks, memories: Sequence[MemoryState]
+) -> list[list[list[tuple[int, str, float]]]]:
+    """For each hop and each of B walks the facts that the memory before it was read from."""
+    if predictor.primer is None or walks.facts is None:
+        return [[[] for _ in walks.texts] for _ in memories]
+    ids = walks.facts.ids[walks.question]
+    num_facts = ids.shape[1]
+    known = sorted(set(ids[ids >= 0].tolist()))
+    texts = {fact: text for fact, (_, text) in zip(known, predictor.primer.said(known), strict=True)}
+    first, found = memories[0].slots[:, :num_facts], []
+    for memory in memories:
+        is_still = torch.cosine_similarity(memory.slots[:, :num_facts], first, dim=-1) >= _STILL
+        weights = memory.read_weights.mean(1)[:, :num_facts] * (is_still & (ids >= 0))
+        rows = zip(ids.tolist(), weights.tolist(), strict=True)
+        found.append([_read_from(fact, weight, texts) for fact, weight in rows])
+    return found
+
+
+def _read_from(facts: list[int], weights: list[float], texts: dict[int, str]) -> list[tuple[int, str, float]]:
+    pairs = sorted(zip(facts, weights, strict=True), key=lambda pair: -pair[1])
+    return [(fact, texts[fact], weight) for fact, weight in pairs if weight >= _LEAST]
 
 
 def _heaviest(weights: torch.Tensor, texts: Sequence[str]) -> list[tuple[str, bool, float]]:

@@ -23,6 +23,7 @@ from kgqa.reason.data import QuestionData
 from kgqa.reason.examples import Batch, Example, trainable
 from kgqa.reason.follow import EdgeIndex, edge_index
 from kgqa.reason.loss import answer_loss, set_counts
+from kgqa.reason.priming import Primer
 from kgqa.reason.reasoner import Reasoner, Reasoning, confidence
 from kgqa.reason.rewording import Rewordings
 from kgqa.reason.synthetic import Graph, PathQuestions
@@ -151,10 +152,12 @@ def fit(
     seed: int,
     resume: Path | None = None,
     about: dict[str, Any] | None = None,
+    primer: Primer | None = None,
 ) -> dict[str, float]:
     """Train a reasoner on questions over `table`; the best one by dev set F1 is left in `folder`/checkpoints/best.
 
-    `resume` is the last.ckpt of an interrupted run, which goes on as if nothing had happened. Returns what was learned
+    `resume` is the last.ckpt of an interrupted run, which goes on as if nothing had happened. `primer`: finds the facts
+    that a reasoner of `num_facts` is handed. Returns what was learned
     from and the dev scores at the calibrated threshold. Errors: InputError without a usable question; ModelError when
     the loss stops being a number.
     """
@@ -168,6 +171,8 @@ def fit(
             f"nothing to learn from: {len(train)} training and {len(dev)} dev questions have a topic in the graph and "
             "answers; check that qa's files belong to this knowledge base"
         )
+    if primer:
+        train, synthetic, dev = (primer.near(some, table.entity_texts) for some in (train, synthetic, dev))
     reasoner = settings.build()
     if options.start_from:
         checkpoint.start_from(reasoner, settings, Path(options.start_from))
@@ -179,7 +184,7 @@ def fit(
     )  # fmt: skip
     data = QuestionData(
         train, synthetic, dev, batch_size=options.batch_size, seed=seed,
-        synthetic_share=options.synthetic_share, epoch_questions=options.epoch_questions,
+        synthetic_share=options.synthetic_share, epoch_questions=options.epoch_questions, primer=primer,
     )  # fmt: skip
     if options.find_learning_rate and resume is None:
         module.learning_rate = _found_learning_rate(module, data, options, folder)

@@ -7,7 +7,7 @@ import pytest
 
 from kgqa import KnowledgeBase
 from kgqa.answer.calibration import Calibration
-from pipelines import answer, expand, extract, index, train
+from pipelines import answer, expand, extract, index, report, train
 
 PEOPLE = {
     "Ada Berg": ("Vienna", "Otto Frank"),
@@ -53,7 +53,8 @@ def _folder(tmp_path, monkeypatch):
 def test_documents_to_answers_and_one_document_more():
     assert extract.main(["corpus.path=docs", "kb=kb"]) == 0
     assert index.main(["kb=kb", "embedder=hashing"]) == 0
-    assert train.main(["kb=kb", "qa=files", "qa.train=questions.jsonl", "qa.dev=questions.jsonl", *SMALL]) == 0
+    learned = ["qa=files", "qa.train=questions.jsonl", "qa.dev=questions.jsonl", "reasoner.num_facts=2"]
+    assert train.main(["kb=kb", *learned, *SMALL]) == 0
     best = newest("train") / "checkpoints" / "best"
     assert len(Calibration.load(best).dev) == 2 * len(PEOPLE)
     asked = [f"checkpoint={best}", "kb=kb"]
@@ -62,6 +63,8 @@ def test_documents_to_answers_and_one_document_more():
     assert len(records) == 2 * len(PEOPLE)
     assert all(record["topics"][0]["iri"] for record in records)
     assert all(bool(record["passages"]) == record["abstained"] for record in records)
+    assert report.main([f"run={newest('answer')}", "out=page.html", "report.trace=true"]) == 0
+    assert "of the long-term memory" in Path("page.html").read_text(encoding="utf-8")
 
     write_document("Eva Lang", "Graz", "Max Stern")
     assert expand.main(["corpus.path=docs", "kb=kb", "embedder=hashing"]) == 0

@@ -153,7 +153,9 @@ def test_what_is_said_stands_on_the_page(tmp_path):
 
 
 def test_what_the_reasoner_did_is_shown_where_it_was_traced(tmp_path):
-    hop = TracedHop([0.96, 0.04], [("<i>knows", True, 0.9), ("made by", False, 0.1)], 0.25, [1.5, 0.0, 0.5])
+    hop = TracedHop(
+        [0.96, 0.04], [("<i>knows", True, 0.9), ("made by", False, 0.1)], 0.25, [(7, "<b> knows", 0.5)], [1.5, 0.0, 0.5]
+    )
     text = page_of(tmp_path, mixed(4), tracer=lambda records: [[Trace(["[MASK]", "<b>"], [hop, hop])] for _ in records])
     page = Page(text)
     assert text.count("What the reasoner did</summary>") == 4
@@ -162,6 +164,7 @@ def test_what_the_reasoner_did_is_shown_where_it_was_traced(tmp_path):
         cell == '<span class="h10" title="96\u202f%">[MASK]</span> <span class="h0" title="4\u202f%">&lt;b&gt;</span> '
     )
     assert "← &lt;i&gt;knows 90\u202f%, made by 10\u202f%" in text
+    assert '<span title="fact 7 of the long-term memory">&lt;b&gt; knows</span> 50\u202f%' in text
     assert [a["class"] for a in page.all("span") if "slot" in (a.get("title") or "")][:3] == ["h10", "h0", "h5"]
 
 
