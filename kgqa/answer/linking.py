@@ -63,7 +63,7 @@ class EntityLinker:
         memory: LongTermMemory | None = None,
         embedder: Embedder | None = None,
         relation_texts: Sequence[str] = (),
-        min_similarity: float = 0.8,
+        min_similarity: float | None = None,
     ) -> None:
         """Use `from_aliases`. Raises StoreError when the memory's vectors are another embedder's."""
         if memory is not None and embedder is not None and len(memory) and memory.refs.embedder != embedder.name:
@@ -86,14 +86,14 @@ class EntityLinker:
         memory: LongTermMemory | None = None,
         embedder: Embedder | None = None,
         relation_texts: Sequence[str] = (),
-        min_similarity: float = 0.8,
+        min_similarity: float | None = None,
     ) -> "EntityLinker":
         """aliases: (name, term) pairs. keys: `key_of` of each name, where it is known.
 
         memory: entity vectors; with its embedder it serves what no name explains.
 
         relation_texts: what the graph's relations are called; their words are not taken for names lightly.
-        min_similarity: cosine below which the nearest vector is not believed.
+        min_similarity: cosine below which the nearest vector is not believed; None: what the embedder says of itself.
         """
         return cls(
             NameTable(aliases, keys=keys),
@@ -219,9 +219,10 @@ class EntityLinker:
             return topics
         queries = self._embedder.embed([topics[place].text for place in missing])
         scores, ids = self._memory.search(queries, _NEIGHBOURS)
+        least = self._embedder.same_from if self._min_similarity is None else self._min_similarity
         filled = list(topics)
         for place, row_scores, row_ids in zip(missing, scores.tolist(), ids, strict=True):
-            near = [score for score in row_scores if score >= self._min_similarity]
+            near = [score for score in row_scores if score >= least]
             items = self._memory.items(row_ids[: len(near)])
             candidates = [
                 Candidate(text, term, score / sum(near)) for (term, text), score in zip(items, near, strict=True)

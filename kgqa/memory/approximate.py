@@ -13,10 +13,7 @@ import faiss
 import numpy as np
 
 from kgqa.errors import StoreError
-from kgqa.memory.index import BLOCK, Find, IndexOptions, Vectors, flat_search, recall, reranked
-
-_NUM_NEIGHBOURS = 10
-"""Of each probe: recall@10."""
+from kgqa.memory.index import BLOCK, RECALL_AT, Find, IndexOptions, Vectors, flat_search, recall, reranked
 
 
 def build_index(vectors: Vectors, options: IndexOptions, like: Any | None = None) -> Any | None:
@@ -147,7 +144,7 @@ def finder(vectors: Vectors, index: Any | None, options: IndexOptions) -> Find:
 
 def probe_recall(vectors: Vectors, index: Any, options: IndexOptions) -> float:
     """recall@10 of an index on its probe set, against exact search over the same `vectors` [N, W]."""
-    num_probes, k = min(options.probe_rows, len(vectors)), min(_NUM_NEIGHBOURS, len(vectors))
+    num_probes, k = min(options.probe_rows, len(vectors)), min(RECALL_AT, len(vectors))
     rows = np.sort(np.random.default_rng(options.seed).choice(len(vectors), num_probes, replace=False))
     probes = np.ascontiguousarray(vectors[rows])
     exact, _ = flat_search(vectors, probes, k)

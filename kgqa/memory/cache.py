@@ -29,11 +29,18 @@ class CachedEmbedder:
     """An embedder that asks its file first. No connection outlives a block, so threads and forks may share it."""
 
     def __init__(
-        self, encode: Callable[[Sequence[str]], Vectors], folder: Path, *, name: str, width: int, precision: str
+        self,
+        encode: Callable[[Sequence[str]], Vectors],
+        folder: Path,
+        *,
+        name: str,
+        width: int,
+        same_from: float,
+        precision: str,
     ) -> None:
         """encode: texts to vectors [n, width], by the embedder of that name. precision: of its products, since vectors
         made in another one differ in their third decimal."""
-        self.name, self.width = name, width
+        self.name, self.width, self.same_from = name, width, same_from
         self.path = folder / f"{quote(f'{name}-{precision}', safe='')}.sqlite"
         self._encode = encode
 

@@ -31,6 +31,10 @@ class Embedder(Protocol):
     @property
     def width(self) -> int: ...
 
+    @property
+    def same_from(self) -> float:
+        """Cosine from which two names are taken for the same: each embedder has its own scale."""
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, width], rows of length 1, for the empty text too. Other texts in the call do not matter."""
         ...
@@ -52,6 +56,7 @@ def load_embedder(
     batch_size: int = 64,
     device: str = "auto",
     dtype: str = "auto",
+    same_from: float = 0.9,
     cache: str | Path | None = None,
     allow_download: bool = False,
 ) -> Embedder:
@@ -80,7 +85,7 @@ def load_embedder(
     elif family == "hf" and model:
         found = HFEmbedder(
             model, pooling=pooling, prefix=prefix, max_tokens=max_tokens, batch_size=batch_size, device=device,
-            dtype=dtype, allow_download=allow_download,
+            dtype=dtype, same_from=same_from, allow_download=allow_download,
         )  # fmt: skip
     else:
         raise _no_embedder(kind, family, model=model, is_identity=bool(identity))
@@ -91,7 +96,9 @@ def load_embedder(
     if cache is None or isinstance(found, HashingEmbedder):
         return found
     precision = str(found.dtype).removeprefix("torch.")
-    return CachedEmbedder(found.embed, Path(cache), name=found.name, width=found.width, precision=precision)
+    return CachedEmbedder(
+        found.embed, Path(cache), name=found.name, width=found.width, same_from=found.same_from, precision=precision
+    )
 
 
 def _no_embedder(kind: str, family: str, *, model: str | None, is_identity: bool) -> ConfigError:

@@ -90,6 +90,8 @@ _AT_LEAST_ONE = (
 )  # fmt: skip
 
 
+RECALL_AT = 10
+"""Neighbours that recall is measured at."""
 _SAME = 1e-6
 """Scores that differ by no more are equal."""
 

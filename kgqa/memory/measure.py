@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kgqa.memory.index import IndexOptions, Rows, recall
+from kgqa.memory.index import RECALL_AT, IndexOptions, Rows, recall
 from kgqa.memory.long_term import LongTermMemory
-
-K = 10
-"""Neighbours that recall is measured at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def num_bytes(memory: LongTermMemory) -> int:
 
 def _searched(memory: LongTermMemory, ids: Rows, num_probes: int, seed: int) -> tuple[float, float]:
     chosen = np.random.default_rng(seed).choice(ids, min(num_probes, len(ids)), replace=False)
-    queries, k = memory.get(chosen), min(K, len(ids))
+    queries, k = memory.get(chosen), min(RECALL_AT, len(ids))
     memory.search(queries[:1], k)  # loads
     start = time.perf_counter()
     found, _ = memory.search(queries, k)

@@ -25,6 +25,7 @@ Vectors = NDArray[np.float32]
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of the weights of sentence-transformers/all-MiniLM-L6-v2."""
 MINILM_WIDTH = 384
+MINILM_SAME_FROM = 0.8
 
 
 def load_minilm() -> tuple[Any, torch.nn.Module]:
@@ -103,15 +104,20 @@ class HFEmbedder:
         batch_size: int = 64,
         device: str = "auto",
         dtype: str = "auto",
+        same_from: float = 0.9,
         allow_download: bool = False,
     ) -> None:
         """model: a folder, or the name of a model in the local cache (or of one to download, if that is allowed).
 
         pooling: mean over the tokens, cls (the first token) or last (the last one, XLNet's summary). prefix: put before
-        every text ("query: " for E5). device, dtype: see `kgqa.memory.devices`. Raises ConfigError for bad settings and
+        every text ("query: " for E5). device, dtype: see `kgqa.memory.devices`. same_from: cosine from which two names
+        are taken for the same. Raises ConfigError for bad settings and
         ModelError when the model is not there.
         """
         self._configure(pooling, prefix, max_tokens, batch_size, device, dtype)
+        if not -1 <= same_from <= 1:
+            raise ConfigError(f"embedder.same_from is {same_from}; a cosine lies from -1 to 1")
+        self.same_from = same_from
         self._load = partial(load_hf, model, allow_download=allow_download)
         self.width = int(self._model.config.hidden_size)  # type: ignore[union-attr, arg-type]
         settings = f"{pooling}-{max_tokens}-{prefix}"
@@ -170,6 +176,7 @@ class MiniLMEmbedder(HFEmbedder):
     ) -> None:
         """See `HFEmbedder`."""
         self._configure("mean", "", max_tokens, batch_size, device, dtype)
+        self.same_from = MINILM_SAME_FROM
         minilm_folder()
         self._load = load_minilm
         self.width = MINILM_WIDTH

@@ -236,6 +236,17 @@ def test_vectors_serve_what_no_name_explains(memory):
     ]
 
 
+@pytest.mark.parametrize(("same_from", "found"), [(0.7, ["International Business Machines Corporation"]), (0.95, [])])
+def test_how_near_is_near_enough_is_the_embedder_s_matter(memory, same_from, found):
+    class Embedder(HashingEmbedder):
+        pass
+
+    Embedder.same_from = same_from
+    linker = EntityLinker.from_aliases([], memory=memory, embedder=Embedder())
+    text = "who founded the International Businesses Machine Corporation"
+    assert link(linker, text) == [("International Businesses Machine Corporation", found)]
+
+
 def test_a_memory_of_another_embedder_is_refused(memory):
     with pytest.raises(StoreError, match=r"hashing-v1-256.*hashing-v1-64"):
         EntityLinker.from_aliases([], memory=memory, embedder=HashingEmbedder(64))

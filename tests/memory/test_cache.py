@@ -29,7 +29,9 @@ class Counted:
     def __init__(self, folder: Path, **identity) -> None:
         self.asked: list[str] = []
         self.cached = CachedEmbedder(
-            self.encode, folder, **({"name": HASHING.name, "width": 16, "precision": "float32"} | identity)
+            self.encode,
+            folder,
+            **({"name": HASHING.name, "width": 16, "same_from": 0.5, "precision": "float32"} | identity),
         )
 
     def encode(self, texts):
@@ -78,7 +80,8 @@ from kgqa.memory.cache import CachedEmbedder
 from kgqa.memory.hashing import HashingEmbedder
 
 hashing = HashingEmbedder(16)
-cached = CachedEmbedder(hashing.embed, Path(sys.argv[1]), name=hashing.name, width=16, precision="float32")
+named = {"name": hashing.name, "width": 16, "same_from": 0.5, "precision": "float32"}
+cached = CachedEmbedder(hashing.embed, Path(sys.argv[1]), **named)
 print("ready", flush=True)
 for start in range(int(sys.argv[2]), int(sys.argv[3]), 50):
     cached.embed([f"text {i}" for i in range(start, start + 50)])

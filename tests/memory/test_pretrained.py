@@ -116,6 +116,8 @@ def test_models_that_are_not_there(tmp_path, monkeypatch):
     pytest.importorskip("transformers")
     with pytest.raises(ModelError, match=r"nowhere.*allow_download"):
         load_hf(str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError, match="same_from"):
+        HFEmbedder("any", same_from=90)
     with pytest.raises(ConfigError, match="pooling"):
         HFEmbedder("any", pooling="max")
     with pytest.raises(ConfigError, match="batch_size"):
