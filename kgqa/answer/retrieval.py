@@ -159,7 +159,7 @@ class _Asked:
     @cached_property
     def _vectors(self) -> NDArray[np.float32]:
         assert self._retriever.embedder is not None
-        return self._retriever.embedder.embed([question.text for question in self.questions])
+        return self._retriever.embedder.ask([question.text for question in self.questions])
 
     def nearest(self, kind: str) -> list[list[Item]]:
         """The items of the nearest vectors of a kind; none where nothing was indexed."""

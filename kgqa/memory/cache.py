@@ -6,9 +6,10 @@ time and nothing else.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 from kgqa.errors import StoreError
 from kgqa.ids import digest
+
+if TYPE_CHECKING:  # which imports this module
+    from kgqa.memory.embedder import Embedder
 
 Vectors = NDArray[np.float32]
 
@@ -28,21 +32,15 @@ _WAIT = 600.0
 class CachedEmbedder:
     """An embedder that asks its file first. No connection outlives a block, so threads and forks may share it."""
 
-    def __init__(
-        self,
-        encode: Callable[[Sequence[str]], Vectors],
-        folder: Path,
-        *,
-        name: str,
-        width: int,
-        same_from: float,
-        precision: str,
-    ) -> None:
-        """encode: texts to vectors [n, width], by the embedder of that name. precision: of its products, since vectors
-        made in another one differ in their third decimal."""
-        self.name, self.width, self.same_from = name, width, same_from
-        self.path = folder / f"{quote(f'{name}-{precision}', safe='')}.sqlite"
-        self._encode = encode
+    def __init__(self, embedder: "Embedder", folder: Path, *, precision: str) -> None:
+        """precision: of the embedder's products, since vectors made in another one differ in their third decimal."""
+        self.name, self.width, self.same_from = embedder.name, embedder.width, embedder.same_from
+        self.path = folder / f"{quote(f'{self.name}-{precision}', safe='')}.sqlite"
+        self._embedder = embedder
+
+    def ask(self, questions: Sequence[str]) -> Vectors:
+        """As the embedder gives them, not kept: a question seldom comes again."""
+        return self._embedder.ask(questions)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, width], as the embedder gives them. Raises StoreError when the file cannot be used."""
@@ -57,7 +55,7 @@ class CachedEmbedder:
             known = self._known(database, sorted(set(keys)))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if missing:
-            made = dict(zip(missing, self._encode(list(missing.values())), strict=True))
+            made = dict(zip(missing, self._embedder.embed(list(missing.values())), strict=True))
             with self._connected() as database:
                 _keep(database, made)
             known |= made

@@ -39,6 +39,10 @@ class Embedder(Protocol):
         """float32 [n, width], rows of length 1, for the empty text too. Other texts in the call do not matter."""
         ...
 
+    def ask(self, questions: Sequence[str]) -> Vectors:
+        """The same of questions, which look for what `embed` was given; some models tell the two apart."""
+        ...
+
 
 def default_embedder_kind() -> str:
     """`minilm` where the extra is installed, else `hashing`."""
@@ -52,6 +56,7 @@ def load_embedder(
     model: str | None = None,
     pooling: str = "mean",
     prefix: str = "",
+    question_prefix: str | None = None,
     max_tokens: int = 256,
     batch_size: int = 64,
     device: str = "auto",
@@ -84,8 +89,8 @@ def load_embedder(
         found = TransformerEmbedder(Path(model), batch_size=batch_size, device=device, dtype=dtype)
     elif family == "hf" and model:
         found = HFEmbedder(
-            model, pooling=pooling, prefix=prefix, max_tokens=max_tokens, batch_size=batch_size, device=device,
-            dtype=dtype, same_from=same_from, allow_download=allow_download,
+            model, pooling=pooling, prefix=prefix, question_prefix=question_prefix, max_tokens=max_tokens,
+            batch_size=batch_size, device=device, dtype=dtype, same_from=same_from, allow_download=allow_download,
         )  # fmt: skip
     else:
         raise _no_embedder(kind, family, model=model, is_identity=bool(identity))
@@ -96,9 +101,7 @@ def load_embedder(
     if cache is None or isinstance(found, HashingEmbedder):
         return found
     precision = str(found.dtype).removeprefix("torch.")
-    return CachedEmbedder(
-        found.embed, Path(cache), name=found.name, width=found.width, same_from=found.same_from, precision=precision
-    )
+    return CachedEmbedder(found, Path(cache), precision=precision)
 
 
 def _no_embedder(kind: str, family: str, *, model: str | None, is_identity: bool) -> ConfigError:

@@ -30,6 +30,10 @@ class HashingEmbedder:
         self.width = width
         self.name = f"hashing-v1-{width}"
 
+    def ask(self, questions: Sequence[str]) -> Vectors:
+        """As any other text."""
+        return self.embed(questions)
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, width], unit rows; a text without letters or digits is taken as one word."""
         from scipy import sparse  # takes a while to load, and many only name an embedder

@@ -100,6 +100,7 @@ class HFEmbedder:
         *,
         pooling: str = "mean",
         prefix: str = "",
+        question_prefix: str | None = None,
         max_tokens: int = 256,
         batch_size: int = 64,
         device: str = "auto",
@@ -110,11 +111,12 @@ class HFEmbedder:
         """model: a folder, or the name of a model in the local cache (or of one to download, if that is allowed).
 
         pooling: mean over the tokens, cls (the first token) or last (the last one, XLNet's summary). prefix: put before
-        every text ("query: " for E5). device, dtype: see `kgqa.memory.devices`. same_from: cosine from which two names
-        are taken for the same. Raises ConfigError for bad settings and
-        ModelError when the model is not there.
+        every text ("passage: " for E5), question_prefix before a question ("query: "), None the same. device, dtype:
+        see `kgqa.memory.devices`. same_from: cosine from which two names are taken for the same. Raises ConfigError
+        for bad settings and ModelError when the model is not there.
         """
         self._configure(pooling, prefix, max_tokens, batch_size, device, dtype)
+        self._question_prefix = prefix if question_prefix is None else question_prefix
         if not -1 <= same_from <= 1:
             raise ConfigError(f"embedder.same_from is {same_from}; a cosine lies from -1 to 1")
         self.same_from = same_from
@@ -144,11 +146,18 @@ class HFEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, width], unit rows. Texts longer than max_tokens are cut; batches are sorted by length."""
+        return self._embed(texts, self._prefix)
+
+    def ask(self, questions: Sequence[str]) -> Vectors:
+        """The same with the prefix of questions."""
+        return self._embed(questions, self._question_prefix)
+
+    def _embed(self, texts: Sequence[str], prefix: str) -> Vectors:
         vectors = np.empty((len(texts), self.width), np.float32)
         order = np.argsort([len(text) for text in texts], kind="stable")
         for start in range(0, len(texts), self._batch_size):
             batch = order[start : start + self._batch_size]
-            vectors[batch] = self._embed_batch([self._prefix + texts[i] for i in batch])
+            vectors[batch] = self._embed_batch([prefix + texts[i] for i in batch])
         return vectors
 
     @torch.inference_mode()
@@ -176,7 +185,7 @@ class MiniLMEmbedder(HFEmbedder):
     ) -> None:
         """See `HFEmbedder`."""
         self._configure("mean", "", max_tokens, batch_size, device, dtype)
-        self.same_from = MINILM_SAME_FROM
+        self.same_from, self._question_prefix = MINILM_SAME_FROM, ""
         minilm_folder()
         self._load = load_minilm
         self.width = MINILM_WIDTH

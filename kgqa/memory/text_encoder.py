@@ -107,6 +107,10 @@ class TransformerEmbedder:
         self.width = self._encoder.width
         self.name = encoder_name(self._encoder)
 
+    def ask(self, questions: Sequence[str]) -> Vectors:
+        """As any other text."""
+        return self.embed(questions)
+
     @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, width], unit rows; batches are sorted by length."""

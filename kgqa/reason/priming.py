@@ -64,7 +64,7 @@ class Primer:
         """The examples with the ids of their facts, nearest first. names: of the entities, by index."""
         if not examples:
             return []
-        vectors = self.embedder.embed([spelled(one, names) for one in examples])
+        vectors = self.embedder.ask([spelled(one, names) for one in examples])
         _, found = self.memory.search(vectors, self.num_facts)
         return [replace(one, facts=tuple(row[row >= 0].tolist())) for one, row in zip(examples, found, strict=True)]
 

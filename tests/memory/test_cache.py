@@ -26,17 +26,17 @@ HASHING = HashingEmbedder(16)
 class Counted:
     """The hashing embedder, which remembers what it was asked for."""
 
-    def __init__(self, folder: Path, **identity) -> None:
+    def __init__(self, folder: Path, name: str = HASHING.name, precision: str = "float32") -> None:
+        self.name, self.width, self.same_from = name, HASHING.width, HASHING.same_from
         self.asked: list[str] = []
-        self.cached = CachedEmbedder(
-            self.encode,
-            folder,
-            **({"name": HASHING.name, "width": 16, "same_from": 0.5, "precision": "float32"} | identity),
-        )
+        self.cached = CachedEmbedder(self, folder, precision=precision)
 
-    def encode(self, texts):
+    def embed(self, texts):
         self.asked += texts
         return HASHING.embed(texts)
+
+    def ask(self, questions):
+        return -HASHING.embed(questions)
 
 
 @given(st.lists(st.lists(st.text(st.characters(), max_size=3), max_size=12), max_size=5), st.integers(1, 5))
@@ -79,9 +79,7 @@ from pathlib import Path
 from kgqa.memory.cache import CachedEmbedder
 from kgqa.memory.hashing import HashingEmbedder
 
-hashing = HashingEmbedder(16)
-named = {"name": hashing.name, "width": 16, "same_from": 0.5, "precision": "float32"}
-cached = CachedEmbedder(hashing.embed, Path(sys.argv[1]), **named)
+cached = CachedEmbedder(HashingEmbedder(16), Path(sys.argv[1]), precision="float32")
 print("ready", flush=True)
 for start in range(int(sys.argv[2]), int(sys.argv[3]), 50):
     cached.embed([f"text {i}" for i in range(start, start + 50)])
@@ -139,6 +137,12 @@ def test_a_damaged_file_and_a_folder_that_is_none_are_refused_with_the_remedy(tm
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"set embedder\.cache to another folder or to null"):
         Counted(tmp_path / "file").cached.embed(["a"])
+
+
+def test_a_question_is_not_taken_for_a_text(tmp_path):
+    cached = Counted(tmp_path).cached
+    np.testing.assert_array_equal(cached.embed(["a"]), -cached.ask(["a"]))
+    assert cached.same_from == HASHING.same_from
 
 
 def test_hashing_does_without(tmp_path):

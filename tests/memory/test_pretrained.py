@@ -54,6 +54,17 @@ def test_a_hugging_face_model_from_a_folder(tiny_bert, pooling):
     assert embedder.embed([]).shape == (0, 16)
 
 
+def test_questions_have_a_prefix_of_their_own(tiny_bert):
+    model, texts = str(tiny_bert), ["a", "b c"]
+    told = HFEmbedder(model, prefix="passage: ", question_prefix="query: ", device="cpu", dtype="float32")
+    plain = HFEmbedder(model, device="cpu", dtype="float32")
+    for found, prefix in ((told.embed(texts), "passage: "), (told.ask(texts), "query: ")):
+        np.testing.assert_allclose(found, plain.embed([prefix + text for text in texts]), atol=1e-5)
+    same = HFEmbedder(model, prefix="passage: ", device="cpu", dtype="float32")
+    np.testing.assert_allclose(same.ask(texts), told.embed(texts), atol=1e-5)
+    assert same.name == told.name  # what is stored is the same
+
+
 @pytest.mark.parametrize("left", [True, False])
 def test_pooling_finds_the_ends_of_a_text_on_whichever_side_it_is_padded(left):
     states = torch.arange(24.0).reshape(2, 4, 3)
