@@ -54,6 +54,28 @@ def test_a_hugging_face_model_from_a_folder(tiny_bert, pooling):
     assert embedder.embed([]).shape == (0, 16)
 
 
+@pytest.mark.parametrize(("family", "pooling"), [("roberta", "cls"), ("xlnet", "last")])
+def test_other_families_load_by_what_their_folder_says(tiny_bert, tmp_path, family, pooling):
+    """XLNet pads on the left and ends with its summary."""
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    if family == "xlnet":
+        sizes = {"d_model": 16, "n_layer": 1, "n_head": 2, "d_inner": 16}
+    torch.manual_seed(0)
+    config = transformers.AutoConfig.for_model(family, vocab_size=64, pad_token_id=0, **sizes)
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
+    side = "left" if family == "xlnet" else "right"
+    tokenizer = transformers.BertTokenizerFast.from_pretrained(tiny_bert)
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.backend_tokenizer, pad_token="[PAD]", padding_side=side
+    ).save_pretrained(tmp_path)
+    embedder = HFEmbedder(str(tmp_path), pooling=pooling, max_tokens=32, device="cpu", dtype="float32")
+    vectors = embedder.embed(texts := ["a", "a longer text than that", "b c"])
+    for text, vector in zip(texts, vectors, strict=True):
+        np.testing.assert_allclose(embedder.embed([text])[0], vector, atol=1e-4)
+    assert not np.allclose(vectors[0], vectors[1], atol=2e-4)
+
+
 def test_questions_have_a_prefix_of_their_own(tiny_bert):
     model, texts = str(tiny_bert), ["a", "b c"]
     told = HFEmbedder(model, prefix="passage: ", question_prefix="query: ", device="cpu", dtype="float32")
