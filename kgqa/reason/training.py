@@ -157,9 +157,8 @@ def fit(
     """Train a reasoner on questions over `table`; the best one by dev set F1 is left in `folder`/checkpoints/best.
 
     `resume` is the last.ckpt of an interrupted run, which goes on as if nothing had happened. `primer`: finds the facts
-    that a reasoner of `num_facts` is handed. Returns what was learned
-    from and the dev scores at the calibrated threshold. Errors: InputError without a usable question; ModelError when
-    the loss stops being a number.
+    that a reasoner of `num_facts` is handed. Returns what was learned from and the dev scores at the calibrated
+    threshold. Errors: InputError without a usable question; ModelError when the loss stops being a number.
     """
     pl.seed_everything(seed, verbose=False)
     train, num_left_out = trainable(train)
