@@ -6,7 +6,7 @@ last layers were trained, load as they are.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -27,6 +27,11 @@ class WordPieces:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self.mask_token_id: int = self._tokenizer.token_to_id("[MASK]")
+
+    @property
+    def pieces(self) -> list[str]:
+        """All of them, in the order of their ids."""
+        return self.convert_ids_to_tokens(range(self._tokenizer.get_vocab_size()))
 
     def __call__(self, texts: Sequence[str], *, truncation: bool = True, max_length: int) -> dict[str, list[list[int]]]:
         """`input_ids` of each text, between [CLS] and [SEP]; with `truncation` at most `max_length` of them."""
@@ -59,11 +64,18 @@ class Bert(nn.Module):
 
     def forward(self, *, input_ids: Tensor, attention_mask: Tensor) -> Encoded:
         """`[B, L]` ids, and `[B, L]` 1 on tokens, 0 on what fills up."""
+        for states in self.states(input_ids, attention_mask):
+            last = states
+        return Encoded(last)
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor) -> Iterator[Tensor]:
+        """`[B, L, W]`: the embeddings, then what each layer leaves."""
         states = self.embeddings(input_ids)
+        yield states
         mask = attention_mask.bool()[:, None, None, :]
         for layer in self.encoder.layer:
             states = layer(states, mask)
-        return Encoded(states)
+            yield states
 
 
 class _Layers(nn.Module):

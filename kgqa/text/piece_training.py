@@ -1,4 +1,4 @@
-"""The table of wordpieces.py, made from all-MiniLM-L6-v2 (or another model with a list of word pieces)."""
+"""The table of wordpieces.py, made from all-MiniLM-L6-v2."""
 
 from typing import Any
 
@@ -13,24 +13,24 @@ WIDTH = 64
 _BATCH = 512
 
 
-def distil(tokenizer: Any, model: torch.nn.Module) -> tuple[list[str], npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Pieces, table [pieces, 3 * WIDTH] and scale [3 * WIDTH] of a transformer in eval mode; about a minute."""
-    pieces = [piece for piece, _ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])]
-    layers = _states(model, len(pieces), tokenizer.cls_token_id, tokenizer.sep_token_id)
+def distil(tokenizer: Any, model: Any) -> tuple[list[str], npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """Pieces, table [pieces, 3 * WIDTH] and scale [3 * WIDTH] of what load_minilm of
+    kgqa/memory/pretrained.py gives; about a minute."""
+    pieces = tokenizer.pieces
+    layers = _states(model, len(pieces), pieces.index("[CLS]"), pieces.index("[SEP]"))
     table = np.concatenate([principal(layer, WIDTH) for layer in layers], axis=1)
     scale = np.abs(table).max(axis=0) / 127
     return pieces, np.round(table / scale).astype(np.int8), scale.astype(np.float32)
 
 
-def _states(model: torch.nn.Module, num_pieces: int, first: int, last: int) -> list[npt.NDArray[np.float32]]:
+def _states(model: Any, num_pieces: int, first: int, last: int) -> list[npt.NDArray[np.float32]]:
     """[pieces, width] for each layer: what the model makes of each piece by itself."""
     found: list[list[torch.Tensor]] = [[] for _ in _LAYERS]
-    words: torch.Tensor = model.get_input_embeddings().weight  # type: ignore[operator]
-    found[0].append(words.detach())
+    found[0].append(model.embeddings.word_embeddings.weight.detach())
     with torch.inference_mode():
         for start in range(0, num_pieces, _BATCH):
             batch = torch.tensor([[first, piece, last] for piece in range(start, min(start + _BATCH, num_pieces))])
-            states = model(input_ids=batch, output_hidden_states=True).hidden_states
+            states = list(model.states(batch, torch.ones_like(batch)))
             for rows, layer in zip(found[1:], _LAYERS[1:], strict=True):
                 rows.append(states[layer][:, 1])
     return [torch.cat(rows).numpy() for rows in found]

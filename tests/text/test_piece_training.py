@@ -1,5 +1,6 @@
 """Vectors of word pieces: every piece by itself, three layers beside each other, in eight bits."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,29 +14,22 @@ PIECES = ["[CLS]", "[SEP]", "[UNK]", *(f"p{number}" for number in range(700))]
 
 
 class Tokenizer:
-    cls_token_id, sep_token_id = 0, 1
-
-    def get_vocab(self) -> dict[str, int]:
-        return {piece: place for place, piece in reversed(list(enumerate(PIECES)))}
+    pieces = PIECES
 
 
-class Model(torch.nn.Module):
+class Model:
     """Its layer n adds n to what the piece itself is."""
 
     def __init__(self) -> None:
-        super().__init__()
         torch.manual_seed(0)
-        self.words = torch.nn.Embedding(len(PIECES), WIDTH + 6)
+        self.embeddings = SimpleNamespace(word_embeddings=torch.nn.Embedding(len(PIECES), WIDTH + 6))
 
-    def get_input_embeddings(self) -> torch.nn.Module:
-        return self.words
-
-    def forward(self, input_ids: torch.Tensor, output_hidden_states: bool) -> SimpleNamespace:
-        assert output_hidden_states
+    def states(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Iterator[torch.Tensor]:
+        assert attention_mask.all()
         assert (input_ids[:, 0] == 0).all()
         assert (input_ids[:, 2] == 1).all()
-        states = self.words(input_ids)
-        return SimpleNamespace(hidden_states=[states + layer for layer in range(7)])
+        states = self.embeddings.word_embeddings(input_ids)
+        yield from (states + layer for layer in range(7))
 
 
 def test_every_piece_has_its_row() -> None:
