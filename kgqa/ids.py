@@ -6,6 +6,8 @@ from urllib.parse import quote, unquote
 
 ENTITY = "urn:kgqa:entity:"
 RELATION = "urn:kgqa:relation:"
+OPEN = "urn:kgqa:open:"
+"""Relations that a text itself has words for, and nobody else."""
 DOCUMENT = "urn:kgqa:doc:"
 READER = "urn:kgqa:reader:"
 ASSERTED = "urn:kgqa:asserted"
@@ -34,6 +36,11 @@ def relation_iri(name: str) -> str:
     return RELATION + _quote(name)
 
 
+def open_relation_iri(text: str) -> str:
+    """The IRI of what a text calls a relation (`live in`); apart from those that have a name."""
+    return OPEN + _quote(text)
+
+
 def document_iri(doc_id: str) -> str:
     """The IRI of the named graph that holds what the document `doc_id` supports."""
     return DOCUMENT + _quote(doc_id)
@@ -58,7 +65,7 @@ def passage_of(iri: str) -> tuple[str, int, int]:
 
 def name_of(iri: str) -> str:
     """The readable part of an IRI: our own scheme undone, else what follows the last `#`, `/` or `:`."""
-    for scheme in (ENTITY, RELATION, DOCUMENT):
+    for scheme in (ENTITY, RELATION, OPEN, DOCUMENT):
         if iri.startswith(scheme):
             return unquote(iri[len(scheme) :])
     return unquote(re.split(r"[#/:]", iri.rstrip("#/"))[-1])

@@ -279,8 +279,22 @@ def _extractor(cfg: DictConfig) -> "Callable[[], Extractor]":
     )
 
 
+def _reader(cfg: DictConfig) -> "Callable[[], TextExtractor]":
+    """The extractor, under the user's ontology where there is one."""
+    opened, keys = _extractor(cfg), cfg.extract
+    if not keys.ontology:
+        return opened
+    from kgqa.expand.mapping import open_mapped
+
+    embedder = cast(dict[str, Any], OmegaConf.to_container(cfg.embedder, resolve=True))
+    return partial(
+        open_mapped, opened, Path(keys.ontology), partial(load_embedder, **embedder),
+        least=keys.ontology_least, restrict=keys.ontology_restrict,
+    )  # fmt: skip
+
+
 def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:
-    opened, engine = _extractor(cfg), engine_of(cfg)
+    opened, engine = _reader(cfg), engine_of(cfg)
     extractor: TextExtractor = opened()
     if engine != LocalEngine(1):
         extractor = SpreadExtractor(extractor.identity, partial(reading, opened), engine)

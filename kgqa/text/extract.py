@@ -13,7 +13,7 @@ from spacy.language import Language
 
 from kgqa.errors import ConfigError
 from kgqa.ids import digest, entity_iri
-from kgqa.text import antecedents, classified, coreference, mentions, nlp, reader
+from kgqa.text import antecedents, classified, coreference, mentions, nlp, open_relations, reader
 from kgqa.text.classified import Classified
 from kgqa.text.coreference import Resolver
 from kgqa.text.entities import Entity
@@ -37,7 +37,7 @@ TRAINING = frozenset({
 })  # fmt: skip
 """Modules beside this one that train the pipeline and never read a user's document."""
 
-SOURCES = ("patterns", "classifier")
+SOURCES = ("patterns", "classifier", "open")
 """What finds facts; where several do, the first has a sentence's fact."""
 
 
@@ -109,6 +109,7 @@ class Extractor:
         self._by_property = classified.by_property(relations)
         self._symmetric = frozenset(relation.iri for relation in relations if relation.symmetric)
         self._reads = "classifier" in sources
+        self._is_open = "open" in sources
         self._sources = [source for source in SOURCES if source in sources]
         self._nlp = nlp.load_pipeline(pipeline, relations=self._reads)
 
@@ -174,8 +175,13 @@ class Extractor:
         for place, (parse, spots) in enumerate(paragraphs):
             candidates: list[Candidate] = list(self._matcher.candidates(parse, document.text, spots))
             candidates += classified.candidates(parse, document.text, spots, self._by_property)
+            if self._is_open:
+                candidates += open_relations.candidates(parse, document.text, spots, self._lex)
             made = {id(end): end for one in candidates if not one.doubt for end in (one.head, one.tail)}
-            extra = [end for end in made.values() if end.kind in {"description", "concept"}]
+            known = {id(spot) for spot in spots}
+            extra = [
+                end for end in made.values() if end.kind in {"description", "concept", "value"} and id(end) not in known
+            ]
             spots = sorted([*spots, *extra], key=lambda spot: (spot.start, spot.end))
             paragraphs[place] = (parse, spots)
             resolver.walk(parse, spots, first_sentence)

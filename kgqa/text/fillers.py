@@ -34,10 +34,10 @@ def is_of(label: str, sure: bool, name: str, types: frozenset[str], lex: Lexicon
 
 def may_be(spot: Spot, types: frozenset[str], lex: Lexicon) -> bool:
     """Whether a spot can be of one of the types, before it is known what it stands for."""
-    if spot.kind == "value":
-        return bool(types & {"DATE", "YEAR"})
     if "ANY" in types:
         return True
+    if spot.kind == "value":
+        return bool(types & {"DATE", "YEAR"})
     if types <= {"DATE", "YEAR"}:
         return False
     if spot.label:
