@@ -51,6 +51,7 @@ def _relations(cfg: DictConfig) -> dict[str, int]:
             epochs=keys.epochs, seed=cfg.seed, hidden=keys.hidden, dropout=keys.dropout,
             learning_rate=keys.learning_rate, weight_decay=keys.weight_decay, batch_tokens=keys.batch_tokens,
             entity_pairs_weight=keys.entity_pairs_weight, names_share=keys.names_share,
+            unread_weight=keys.unread_weight,
         ),
         work_dir=Path(cfg.work_dir),
         output_dir=Path(keys.output_dir),

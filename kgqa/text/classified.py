@@ -41,9 +41,11 @@ class Classified(Candidate):
 
 def by_property(relations: Sequence[Relation]) -> dict[str, tuple[Relation, bool]]:
     """Property -> the relation that it is here, and whether its ends change places."""
-    found: dict[str, tuple[Relation, bool]] = {
-        name: (WikidataRelation(name, text, _ANY, _ANY, False, ()), False) for name, text in _texts().items()
-    }
+    properties = _properties()
+    found: dict[str, tuple[Relation, bool]] = {}
+    for name, text in properties["text"].items():
+        head, _, tail = properties["types"].get(name, "ANY > ANY").partition(" > ")
+        found[name] = WikidataRelation(name, text, _types(head), _types(tail), False, ()), False
     for relation in relations:
         for name in relation.wikidata:
             found[name.removeprefix("^")] = (relation, name.startswith("^"))
@@ -51,9 +53,13 @@ def by_property(relations: Sequence[Relation]) -> dict[str, tuple[Relation, bool
 
 
 @lru_cache(maxsize=1)
-def _texts() -> dict[str, str]:
+def _properties() -> dict[str, dict[str, str]]:
     with PROPERTIES.open("rb") as file:
-        return dict(tomllib.load(file)["text"])
+        return tomllib.load(file)
+
+
+def _types(names: str) -> frozenset[str]:
+    return _ANY if names == "ANY" else frozenset(names.split())
 
 
 def unseen_names(parse: Parse, text: str, spots: Sequence[Spot]) -> list[Spot]:

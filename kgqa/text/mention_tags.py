@@ -65,6 +65,9 @@ def read(scores: npt.NDArray[np.floating], words: Sequence[str]) -> list[Mention
 def _best(scores: npt.NDArray[np.floating]) -> list[int]:
     if not len(scores):
         return []
+    each = scores.argmax(axis=1)
+    if _FIRST[each[0]] + _LAST[each[-1]] + _STEP[each[:-1], each[1:]].sum() == 0:
+        return [int(tag) for tag in each]  # the best of each token alone fits together, as it mostly does
     best = scores[0] + _FIRST
     came_from = np.empty(scores.shape, np.int64)
     columns = np.arange(scores.shape[1])

@@ -153,16 +153,15 @@ def readable(text: str) -> str:
 
 
 def parse(nlp: Language, texts: Sequence[tuple[int, str]]) -> list[Parse]:
-    """The parses of pieces of one document, each given with its offset there, in order."""
-    with nlp.memory_zone():  # spaCy would keep every new word of every document for ever
-        docs = nlp.pipe(readable(text) for _, text in texts)
-        return [from_spacy(doc, offset) for (offset, _), doc in zip(texts, docs, strict=True)]
+    """The parses of pieces of documents, each given with its offset there, in order. What spaCy learns of words is
+    forgotten at the end of the memory zone that this is called in."""
+    docs = nlp.pipe(readable(text) for _, text in texts)
+    return [from_spacy(doc, offset) for (offset, _), doc in zip(texts, docs, strict=True)]
 
 
 def tokens_of(nlp: Language, name: str) -> tuple[str, ...]:
     """A name as the pipeline's tokens."""
-    with nlp.memory_zone():
-        return tuple(token.text for token in nlp.make_doc(readable(name)))
+    return tuple(token.text for token in nlp.make_doc(readable(name)))
 
 
 def from_spacy(doc: Doc, offset: int = 0) -> Parse:

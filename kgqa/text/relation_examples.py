@@ -117,10 +117,13 @@ def _from_document(
                 unrelated.append(pair)
     chosen = random.Random(document.title).sample(unrelated, min(most, len(unrelated)))
     stated.update({pair: set() for pair in chosen})
-    doubtful |= {(*pair, columns[name]) for pair in stated for name in _INFERRED & columns.keys()}
-    read_for = tuple(range(len(columns)))
+    read_for = tuple(sorted(column for name, column in columns.items() if name not in _INFERRED))
     words = [token.text for token in doc]
-    return Example(features(doc), words, tags, mentions, stated, read_for, False, frozenset(doubtful))
+    facts = frozenset((head, tail, columns[name]) for head, name, tail in document.facts)
+    return Example(
+        features(doc), words, tags, mentions, stated, read_for,
+        doubtful=frozenset(doubtful), entities=entities, facts=facts,
+    )  # fmt: skip
 
 
 def _nearest(mentions: Sequence[Mentioned], entities: Sequence[int]) -> dict[tuple[int, int], list[tuple[int, int]]]:

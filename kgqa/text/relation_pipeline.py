@@ -1,8 +1,9 @@
 """From the data sets' files to the relation reader that ships: read, parse, train, choose thresholds, write."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,12 @@ from kgqa.text.treebank import NamedSentence, named_doc
 from kgqa.text.wordpieces import PieceVectors
 
 LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 Distilled = tuple[list[str], npt.NDArray[np.int8], npt.NDArray[np.float32]]
 """See piece_training.distil."""
 _USED = ["tok2vec", "tagger", "morphologizer", "parser"]
 """The components whose output the network sees."""
-UNRELATED = 60
+UNRELATED = 150
 """Pairs of unrelated entities that a document of Re-DocRED teaches."""
 
 
@@ -42,8 +44,8 @@ def train_reader(
     output_dir: Path,
 ) -> dict[str, int]:
     """Train on the KnowledgeNet passages of `folds`, the first `num_documents` of Re-DocRED and the sets of names in
-    `ner`; write the reader under `output_dir`; return counts. One in `held_back` documents of KnowledgeNet chooses
-    thresholds and temperature instead.
+    `ner`; write the reader under `output_dir`; return counts. One in `held_back` documents of KnowledgeNet and of
+    Re-DocRED chooses thresholds and temperature instead.
 
     Raises InputError when a data set is missing or malformed, or has no such folds.
     """
@@ -58,27 +60,38 @@ def train_reader(
     tags = sorted(nlp.get_pipe("tagger").labels)
     arcs = sorted({*nlp.get_pipe("parser").labels, "ROOT"})
     features = Features(PieceVectors(*distilled), tags, arcs)
-    learned = [one for one in passages if not relation_corpus.held_out(one.doc_id, one_in=held_back)]
-    chosen_on = [one for one in passages if relation_corpus.held_out(one.doc_id, one_in=held_back)]
+    learned, chosen_on = _parted(passages, lambda one: one.doc_id, held_back)
+    read, read_later = _parted(documents, lambda one: one.title, held_back)
     with nlp.select_pipes(enable=_USED):
         corpora = Corpora(
             relation_examples.from_passages(learned, nlp, features, columns),
-            relation_examples.from_documents(documents, nlp, features, columns, most=UNRELATED),
+            relation_examples.from_documents(read, nlp, features, columns, most=UNRELATED),
             relation_examples.from_names(_named(ner, nlp), nlp, features),
-            relation_examples.from_passages(chosen_on, nlp, features, columns),
+            [
+                *relation_examples.from_passages(chosen_on, nlp, features, columns),
+                *relation_examples.from_documents(read_later, nlp, features, columns, most=0),
+            ],
         )
     LOG.info(
-        "relations: %d passages, %d documents, %d sentences with names, %d passages held back",
+        "relations: %d passages, %d documents, %d sentences with names, %d passages and documents held back",
         *(len(part) for part in corpora.parts),
     )
     ends = relation_examples.joined_types([*corpora.passages, *corpora.documents], columns)
     labels = Labels(properties, ends, tags, arcs, *distilled)
     _learn(corpora, labels, recipe, work_dir, output_dir)
     return {
-        "passages": len(learned), "documents": len(documents), "names": len(corpora.names),
-        "held_back": len(chosen_on), "properties": len(properties),
+        "passages": len(learned), "documents": len(read), "names": len(corpora.names),
+        "held_back": len(corpora.held_back), "properties": len(properties),
         "bytes": sum(file.stat().st_size for file in output_dir.iterdir()),
     }  # fmt: skip
+
+
+def _parted(rows: Iterable[T], name: Callable[[T], str], one_in: int) -> tuple[list[T], list[T]]:
+    """What trains, and what is held back."""
+    parts: tuple[list[T], list[T]] = [], []
+    for row in rows:
+        parts[relation_corpus.held_out(name(row), one_in=one_in)].append(row)
+    return parts
 
 
 def _learn(corpora: Corpora, labels: Labels, recipe: Recipe, work_dir: Path, output_dir: Path) -> None:

@@ -5,7 +5,7 @@ lie beside the pipeline (models/relations) and are made by `python -m pipelines.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations
@@ -20,15 +20,21 @@ from spacy.tokens import Doc, Span
 from kgqa.errors import ModelError
 from kgqa.text import mention_tags
 from kgqa.text.mention_tags import Mentioned
-from kgqa.text.relation_net import Ends, Floats, RelationNet, Tokens
+from kgqa.text.relation_net import Asked, Ends, Floats, RelationNet, Tokens
 from kgqa.text.wordpieces import PieceVectors
 
 NAME = "kgqa_relations"
 SHIPPED = Path(__file__).parent / "models" / "relations"
 REACH = 60
 """Tokens from the start of one mention to the start of another beyond which no relation is looked for."""
+BATCH_TOKENS = 3000
+"""Of the documents that are read at once."""
 MOST_TOKENS = 600
 """Longer passages are read in parts of about this size, at the ends of sentences: pairs grow with the square."""
+
+
+Related = tuple[str, int, int, float]
+"""A property, its head and its tail among the mentions, and a probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,38 +120,75 @@ class RelationReader:
 
     def __call__(self, doc: Doc) -> Doc:
         """Sets `doc._.relations`, a list of Read, and `doc.spans["mentions"]`."""
-        mentions: list[Span] = []
-        relations: list[Read] = []
-        for start, end in _parts(doc):
-            part = doc if end - start == len(doc) else doc[start:end].as_doc()
-            found, read = self._read(part)
-            moved = [Span(doc, start + one, start + other, _label(kind)) for one, other, kind in found]
-            mentions += moved
-            relations += [Read(name, moved[head], moved[tail], probability) for name, head, tail, probability in read]
-        doc.spans["mentions"] = mentions
-        doc._.relations = relations
-        return doc
+        return next(self.pipe([doc]))
 
-    def _read(self, doc: Doc) -> tuple[list[Mentioned], list[tuple[str, int, int, float]]]:
-        tokens = self.features(doc)
-        hidden = self.net.encode(tokens)
-        mentions = mention_tags.read(self.net.tag_scores(hidden), [token.text for token in doc])
-        pairs = pairs_of(mentions, self._related)
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 0) -> Iterator[Doc]:
+        """The documents, read until they have BATCH_TOKENS at a time, whatever spaCy's `batch_size`: that counts
+        documents, and these differ in length."""
+        batch: list[Doc] = []
+        for doc in stream:
+            batch.append(doc)
+            if sum(map(len, batch)) >= BATCH_TOKENS:
+                yield from self._annotated(batch)
+                batch = []
+        yield from self._annotated(batch)
+
+    def _annotated(self, docs: Sequence[Doc]) -> Sequence[Doc]:
+        parts = [(doc, start, end) for doc in docs for start, end in _parts(doc)]
+        for doc in docs:
+            doc.spans["mentions"], doc._.relations = [], []
+        read = self._read([doc if end - start == len(doc) else doc[start:end].as_doc() for doc, start, end in parts])
+        for (doc, start, _), (found, related) in zip(parts, read, strict=True):
+            moved = [Span(doc, start + one, start + other, _label(kind)) for one, other, kind in found]
+            doc.spans["mentions"].extend(moved)
+            doc._.relations += [Read(name, moved[one], moved[other], sure) for name, one, other, sure in related]
+        return docs
+
+    def _read(self, docs: Sequence[Doc]) -> list[tuple[list[Mentioned], list[Related]]]:
+        if not docs:
+            return []
+        tokens = [self.features(doc) for doc in docs]
+        found = self.mentions(tokens, [[token.text for token in doc] for doc in docs])
+        asked = [pairs_of(mentions, self._related) for _, mentions in found]
+        return [
+            (mentions, self._stated(mentions, pairs, logits))
+            for (_, mentions), pairs, logits in zip(found, asked, self.logits(tokens, found, asked), strict=True)
+        ]
+
+    def _stated(self, mentions: list[Mentioned], pairs: list[tuple[int, int]], logits: Floats) -> list[Related]:
         if not pairs:
-            return mentions, []
-        logits = self.logits(hidden, tokens, mentions, pairs)
+            return []
         sure = 1 / (1 + np.exp(-logits / np.float32(self._temperature)))  # calibrated by one temperature for all
         heads, tails = (np.array([mentions[pair[end]][2] for pair in pairs]) for end in (0, 1))
         stated = (sure >= self._least) & self._joins[heads, tails]
-        return mentions, [
-            (self.properties[column], *pairs[row], float(sure[row, column])) for row, column in np.argwhere(stated)
+        return [(self.properties[column], *pairs[row], float(sure[row, column])) for row, column in np.argwhere(stated)]
+
+    def mentions(
+        self, tokens: Sequence[Tokens], words: Sequence[Sequence[str]]
+    ) -> list[tuple[Floats, list[Mentioned]]]:
+        """Each passage's hidden states, and the mentions in it."""
+        hidden = self.net.encode(tokens)
+        tags = self.net.tag_scores(hidden)
+        return [
+            (states, mention_tags.read(scores, some)) for states, scores, some in zip(hidden, tags, words, strict=True)
         ]
 
-    def logits(self, hidden: Floats, tokens: Tokens, mentions: list[Mentioned], pairs: list[tuple[int, int]]) -> Floats:
-        """[P, properties], as trained: not calibrated yet."""
-        table = np.array(mentions, np.int64)
-        ends = Ends(table[:, 0], table[:, 1], table[:, 2])
-        return self.net.pair_scores(hidden, tokens, ends, np.array(pairs, np.int64))
+    def logits(
+        self,
+        tokens: Sequence[Tokens],
+        found: Sequence[tuple[Floats, list[Mentioned]]],
+        pairs: Sequence[list[tuple[int, int]]],
+    ) -> list[Floats]:
+        """[P, properties] of each passage, as trained: not calibrated yet."""
+        asked = []
+        for one, (hidden, mentions), some in zip(tokens, found, pairs, strict=True):
+            table = np.array(mentions, np.int64)
+            if some:
+                ends = Ends(table[:, 0], table[:, 1], table[:, 2])
+                asked.append(Asked(hidden, one, ends, np.array(some, np.int64)))
+        scores = iter(self.net.pair_scores(asked) if asked else ())
+        nothing = np.zeros((0, len(self.properties)), np.float32)
+        return [next(scores) if some else nothing for some in pairs]
 
 
 def joins(ends: Sequence[Sequence[Sequence[int]]]) -> npt.NDArray[np.bool_]:

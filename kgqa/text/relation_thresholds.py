@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kgqa.text import mention_tags
 from kgqa.text.mention_tags import Mentioned
-from kgqa.text.relation_net import Floats
+from kgqa.text.relation_net import Floats, Ints
 from kgqa.text.relation_reader import RelationReader, joining, pairs_of
 from kgqa.text.relation_training import Example
 
@@ -29,33 +28,73 @@ class Judged:
 
 
 def judge(reader: RelationReader, examples: Sequence[Example], allowed: npt.NDArray[np.bool_]) -> list[Judged]:
-    """Every pair that the reader finds in the examples, by property: how sure it is, and whether it is right."""
+    """Every pair that the reader finds in the examples, by property: how sure it is, and whether it is right. Where
+    facts join entities, of all pairs of mentions that name two of them the surest counts."""
     judged = [Judged([], []) for _ in reader.properties]
     for example in examples:
-        hidden = reader.net.encode(example.tokens)
-        found = mention_tags.read(reader.net.tag_scores(hidden), example.words)
+        (read,) = reader.mentions([example.tokens], [example.words])
+        _, found = read
         pairs = pairs_of(found, joining(allowed, example.read_for))
-        facts = [
-            (column, example.mentions[one], example.mentions[other])
-            for (one, other), columns in example.stated.items()
-            for column in columns
+        (logits,) = reader.logits([example.tokens], [read], [pairs])
+        asked = np.zeros(len(judged), np.bool_)
+        asked[list(example.read_for)] = True
+        cells = [
+            (pairs[row], int(column), float(logits[row, column]))
+            for row, column in np.argwhere(allowed[_types(found, pairs)] & asked)
         ]
-        logits = reader.logits(hidden, example.tokens, found, pairs) if pairs else np.zeros((0, len(judged)))
-        met: set[int] = set()
-        for (one, other), row in zip(pairs, logits, strict=True):
-            for column in example.read_for:
-                if allowed[found[one][2], found[other][2], column]:
-                    hits = {
-                        place
-                        for place, fact in enumerate(facts)
-                        if fact[0] == column and _meet(fact[1], found[one]) and _meet(fact[2], found[other])
-                    }
-                    judged[column].logits.append(float(row[column]))
-                    judged[column].right.append(bool(hits))
-                    met |= hits
-        for place, fact in enumerate(facts):
-            judged[fact[0]].missed += place not in met
+        (_judge_entities if example.entities else _judge_mentions)(example, found, cells, judged)
     return judged
+
+
+Cell = tuple[tuple[int, int], int, float]
+"""A pair of mentions, a property that may join them, and the reader's logit of it."""
+
+
+def _types(found: Sequence[Mentioned], pairs: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
+    kinds = np.array([kind for _, _, kind in found], np.int64)
+    table = np.array(pairs, np.int64).reshape(-1, 2)
+    return kinds[table[:, 0]], kinds[table[:, 1]]
+
+
+def _judge_mentions(example: Example, found: list[Mentioned], cells: Sequence[Cell], judged: list[Judged]) -> None:
+    facts = [
+        (column, example.mentions[one], example.mentions[other])
+        for (one, other), columns in example.stated.items()
+        for column in columns
+    ]
+    met: set[int] = set()
+    for (one, other), column, logit in cells:
+        hits = {
+            place
+            for place, fact in enumerate(facts)
+            if fact[0] == column and _meet(fact[1], found[one]) and _meet(fact[2], found[other])
+        }
+        judged[column].logits.append(logit)
+        judged[column].right.append(bool(hits))
+        met |= hits
+    for place, fact in enumerate(facts):
+        judged[fact[0]].missed += place not in met
+
+
+def _judge_entities(example: Example, found: list[Mentioned], cells: Sequence[Cell], judged: list[Judged]) -> None:
+    named = [_entity(example, one) for one in found]
+    surest: dict[tuple[int, int, int], float] = {}
+    for place, ((one, other), column, logit) in enumerate(cells):
+        head, tail = (-1 - place if end is None else end for end in (named[one], named[other]))
+        if head != tail:
+            surest[head, tail, column] = max(surest.get((head, tail, column), logit), logit)
+    for fact, logit in surest.items():
+        judged[fact[2]].logits.append(logit)
+        judged[fact[2]].right.append(fact in example.facts)
+    for fact in example.facts - surest.keys():
+        judged[fact[2]].missed += 1
+
+
+def _entity(example: Example, mention: Mentioned) -> int | None:
+    """Whom a found mention names: the entity of the given one that it shares most tokens with."""
+    shared = [min(one[1], mention[1]) - max(one[0], mention[0]) for one in example.mentions]
+    best = int(np.argmax(shared)) if shared else 0
+    return example.entities[best] if shared and shared[best] > 0 else None
 
 
 def _meet(one: Mentioned, other: Mentioned) -> bool:

@@ -40,11 +40,15 @@ class Example:
     """Whether it may hold mentions beside the given ones; then those that are tagged are counter-examples."""
     doubtful: frozenset[tuple[int, int, int]] = frozenset()
     """(head, tail, property) of which it is not known whether it holds."""
+    entities: Sequence[int] = ()
+    """Whom each of `mentions` names, where facts join entities and not mentions."""
+    facts: frozenset[tuple[int, int, int]] = frozenset()
+    """(head, tail, property) of entities."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The pairs of one passage. `pairs`: [P, 2]; `targets`, `known`: [P, properties], 0 or 1."""
+    """The pairs of one passage. `pairs`: [P, 2]; `targets`: [P, properties], 0 or 1; `known`: the weight of each."""
 
     mentions: list[Mentioned]
     pairs: Ints

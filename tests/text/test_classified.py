@@ -11,7 +11,7 @@ from kgqa.text.extract import SOURCES, Extraction, Extractor
 from kgqa.text.lexicon import lexicon
 from kgqa.text.mentions import find_spots
 from kgqa.text.nlp import Parse, ReadRelation
-from kgqa.text.patterns import load_patterns
+from kgqa.text.patterns import TYPES, load_patterns
 from kgqa.types import Document
 
 RELATIONS = by_property(load_patterns())
@@ -72,7 +72,9 @@ def test_every_property_has_one_node_and_a_text() -> None:
     for name, (relation, _) in RELATIONS.items():
         assert relation.text
         assert relation.iri.startswith("urn:kgqa:relation:") or relation.iri == WIKIDATA + name
+        assert relation.head | relation.tail <= TYPES
     assert RELATIONS["P22"] == RELATIONS["P25"]
+    assert RELATIONS["P161"][0].head == {"WORK"}
 
 
 def test_doubles_are_merged_and_the_pattern_has_the_fact() -> None:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kgqa.errors import ConfigError
 from kgqa.text import extract as module
+from kgqa.text import reader
 from kgqa.text.extract import Extraction, Extractor
 from kgqa.types import Document
 
@@ -85,12 +86,28 @@ def test_a_document_yields_the_same_alone_and_among_others(extractor: Extractor,
         assert list(extractor.extract([document])) == [found]
 
 
-def test_documents_are_read_one_at_a_time(extractor: Extractor) -> None:
-    def documents() -> object:
-        yield Document("1", "Niels Bohr was born in Copenhagen.")
-        raise AssertionError("the second document was asked for before the first was given")
+def test_no_more_documents_are_asked_for_than_are_read_together(
+    extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Niels Bohr was born in Copenhagen."
+    monkeypatch.setattr(module, "BATCH_CHARACTERS", 2 * len(text))
 
-    assert next(iter(extractor.extract(documents()))).document.doc_id == "1"  # type: ignore[arg-type]
+    def documents() -> Iterator[Document]:
+        yield from (Document(str(number), text) for number in range(3))
+        raise AssertionError("the fourth document was asked for before the first was given")
+
+    assert next(extractor.extract(documents())).document.doc_id == "0"
+
+
+def test_what_is_read_does_not_hang_on_what_is_read_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last digit of the confidence; also where a document is longer than a batch."""
+    reading = Extractor(sources=module.SOURCES)
+    documents = list(reader.read_documents(ROOT / "data" / "sample" / "documents"))[:3]
+    together = list(reading.extract(documents))
+    for size in (1, 1500):
+        monkeypatch.setattr(module, "BATCH_CHARACTERS", size)
+        assert list(reading.extract(documents)) == together
+        assert list(reading.extract(documents[::-1])) == together[::-1]
 
 
 def test_a_long_document_is_read_in_windows_and_loses_nothing(

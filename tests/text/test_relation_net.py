@@ -1,13 +1,14 @@
 """The network in numpy gives what the trained one in torch gives, whatever else is in the batch."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgqa.text.mention_tags import PRONOUN, TAGS
-from kgqa.text.relation_net import Ends, RelationNet, Tokens
+from kgqa.text.relation_net import Asked, Ends, RelationNet, Tokens
 from kgqa.text.relation_training import Example, Pairs, TrainedNet, padded
 
 WIDTH, PROPERTIES = 6, 5
@@ -48,21 +49,30 @@ def test_both_networks_agree_in_any_company(sizes: list[tuple[int, int]]) -> Non
         hidden = TRAINED.encode(vectors, classes, mask)
         scores = TRAINED.pair_scores(hidden, mask, [(example.tokens, pairs) for example, pairs in batch]).numpy()
         tags = TRAINED.tags(hidden).numpy()
+    ours = NET.encode([example.tokens for example, _ in batch])
+    ours_tags = NET.tag_scores(ours)
+    asked = [Asked(one, example.tokens, *of(pairs)) for one, (example, pairs) in zip(ours, batch, strict=True)]
+    ours_scores = NET.pair_scores(asked)
     for row, (example, pairs) in enumerate(batch):
         length = len(example.words)
-        ours = NET.encode(example.tokens)
-        np.testing.assert_allclose(ours, hidden[row, :length].numpy(), atol=1e-4)
-        np.testing.assert_allclose(NET.tag_scores(ours), tags[row, :length], atol=1e-4)
-        ends = Ends(*np.array(pairs.mentions).T)
-        found = NET.pair_scores(ours, example.tokens, ends, pairs.pairs)
-        np.testing.assert_allclose(found, scores[12 * row : 12 * row + 12], atol=1e-4)
+        np.testing.assert_allclose(ours[row], hidden[row, :length].numpy(), atol=1e-4)
+        np.testing.assert_allclose(ours_tags[row], tags[row, :length], atol=1e-4)
+        np.testing.assert_allclose(ours_scores[row], scores[12 * row : 12 * row + 12], atol=1e-4)
+        (alone,) = NET.encode([example.tokens])
+        np.testing.assert_array_equal(alone, ours[row])  # to the last bit
+        np.testing.assert_array_equal(NET.pair_scores([Asked(alone, example.tokens, *of(pairs))])[0], ours_scores[row])
     assert tags.shape[2] == len(TAGS)
+
+
+def of(pairs: Pairs) -> tuple[Ends, npt.NDArray[np.int64]]:
+    return Ends(*np.array(pairs.mentions).T), pairs.pairs
 
 
 def test_a_head_and_a_tail_are_told_apart() -> None:
     example, pairs = passage(9, 3)
-    hidden = NET.encode(example.tokens)
-    ends = Ends(*np.array(pairs.mentions).T)
-    there = NET.pair_scores(hidden, example.tokens, ends, np.array([[0, 1]]))
-    back = NET.pair_scores(hidden, example.tokens, ends, np.array([[1, 0]]))
+    (hidden,) = NET.encode([example.tokens])
+    ends, _ = of(pairs)
+    there, back = (
+        NET.pair_scores([Asked(hidden, example.tokens, ends, np.array([pair]))])[0] for pair in ([0, 1], [1, 0])
+    )
     assert there != pytest.approx(back)

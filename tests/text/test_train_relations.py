@@ -18,7 +18,7 @@ from kgqa.text.train_relations import Corpora, Labels, Recipe, fit, pairs_to_lea
 COLUMNS = {"P19": 0, "P26": 1}
 RECIPE = Recipe(
     epochs=4, seed=1, hidden=16, dropout=0.1, learning_rate=0.02, weight_decay=0.0, batch_tokens=60,
-    entity_pairs_weight=1.0, names_share=1.0,
+    entity_pairs_weight=1.0, names_share=1.0, unread_weight=0.0,
 )  # fmt: skip
 PEOPLE = ("Ann Lee", "Bo Holm", "Cy Young", "Di Ray")
 TOWNS = ("Oslo", "Rome", "Bonn", "Paris")
@@ -49,7 +49,7 @@ def corpora(features: Features) -> Corpora:
         examples,
         relation_examples.from_documents(documents, pipeline, features, COLUMNS, most=5),
         relation_examples.from_names([Named("Bo is here.", [((0, 2), "PERSON")], [])], pipeline, features),
-        examples[:2],
+        [*examples[:2], *relation_examples.from_documents(documents, pipeline, features, COLUMNS, most=0)],
     )
 
 
@@ -62,16 +62,31 @@ def labels(corpora: Corpora) -> Labels:
     )
 
 
-def test_it_learns_and_what_is_written_reads_the_same(corpora: Corpora, labels: Labels, tmp_path: Path) -> None:
-    net = fit(corpora, labels, replace(RECIPE, epochs=40), tmp_path)
-    write(tmp_path / "reader", net, labels, [0.5, 0.5], 1.0)
-    reader = RelationReader(tmp_path / "reader")
-    born, wed = judge(reader, corpora.held_back, joins(labels.ends))
+@pytest.fixture(scope="module")
+def taught(corpora: Corpora, labels: Labels, tmp_path_factory: pytest.TempPathFactory) -> RelationReader:
+    folder = tmp_path_factory.mktemp("taught")
+    net = fit(corpora, labels, replace(RECIPE, epochs=40), folder)
+    write(folder / "reader", net, labels, [0.5, 0.5], 1.0)
+    return RelationReader(folder / "reader")
+
+
+def test_it_learns_and_what_is_written_reads_the_same(corpora: Corpora, labels: Labels, taught: RelationReader) -> None:
+    born, wed = judge(taught, corpora.held_back[:2], joins(labels.ends))
     assert born.missed == 0
     judged = sorted(zip(born.logits, born.right, strict=True))
     assert [right for _, right in judged] == sorted(right for _, right in judged)  # the right pairs are the likeliest
     assert any(born.right)
     assert not wed.logits
+
+
+def test_documents_are_judged_by_entities(corpora: Corpora, labels: Labels, taught: RelationReader) -> None:
+    """Each pair of entities once, by its surest mentions; a fact between entities that were not found is missed."""
+    document = corpora.held_back[2]
+    _, wed = judge(taught, [document], joins(labels.ends))
+    assert sum(wed.right) + wed.missed == 1
+    assert len(wed.logits) <= 2
+    elsewhere = replace(document, facts=frozenset({(7, 8, 1)}))
+    assert judge(taught, [elsewhere], joins(labels.ends))[1].missed == 1
 
 
 def test_a_run_that_was_ended_goes_on(
@@ -102,17 +117,27 @@ def _made(folder: Path) -> Path:
 
 
 def test_only_what_a_passage_was_read_for_counts(corpora: Corpora, labels: Labels) -> None:
-    found = pairs_to_learn(corpora.passages[0], [], joins(labels.ends), 2)
+    found = pairs_to_learn(corpora.passages[0], [], joins(labels.ends), 0.0)
     assert found is not None
-    assert found.known[:, 0].all()
-    assert not found.known[:, 1].any()
+    stated = found.targets.any(axis=1)
     assert found.targets.sum() == 1
+    assert found.known[:, 0].all()
+    assert found.known[stated].all()  # hardly any pair is related twice
+    assert not found.known[~stated, 1].any()
+
+
+def test_what_was_not_read_for_probably_does_not_hold(corpora: Corpora, labels: Labels) -> None:
+    found = pairs_to_learn(corpora.passages[0], [(3, 4, 2)], joins(labels.ends), 0.25)
+    assert found is not None
+    unrelated = ~found.targets.any(axis=1)
+    assert unrelated.any()
+    assert (found.known[unrelated] == np.array([1, 0.25], np.float32)).all()
 
 
 def test_what_is_tagged_beside_the_given_is_a_counter_example(corpora: Corpora, labels: Labels) -> None:
     example = corpora.passages[0]
     given = example.mentions[0]
-    found = pairs_to_learn(example, [(3, 4, 2), (given[0], given[0] + 1, 0)], joins(labels.ends), 2)
+    found = pairs_to_learn(example, [(3, 4, 2), (given[0], given[0] + 1, 0)], joins(labels.ends), 0.0)
     assert found is not None
     assert (3, 4, 2) in found.mentions
     assert len(found.mentions) == len(example.mentions) + 1
@@ -121,7 +146,7 @@ def test_what_is_tagged_beside_the_given_is_a_counter_example(corpora: Corpora, 
 
 def test_doubtful_cells_teach_nothing(labels: Labels, corpora: Corpora) -> None:
     example = replace(corpora.documents[0], doubtful=frozenset({(0, 1, 0), (0, 1, 1)}))
-    found = pairs_to_learn(example, [], joins(labels.ends), 2)
+    found = pairs_to_learn(example, [], joins(labels.ends), 0.0)
     assert found is not None
     row = found.pairs.tolist().index([0, 1])
     assert found.targets[row].tolist() == [0, 1]
