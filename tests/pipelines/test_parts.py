@@ -75,6 +75,23 @@ def test_patterns_and_min_confidence_reach_the_extractor():
     assert extract.main(["corpus.path=docs", "kb=kb", "extract.patterns=nowhere.toml"]) == 2
 
 
+def test_an_ontology_takes_over_what_was_read():
+    Path("documents").mkdir()
+    Path("documents/a.txt").write_text("Berlin is the capital of Germany.")
+    Path("own.ttl").write_text(
+        "@prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> . <http://own/capital> a rdf:Property ."
+    )
+    given = ["corpus.path=documents", "kb=kb", "embedder=hashing", "extract.sources=[open]"]
+    plain, mapped = (
+        parts.settings_of(compose_config([*given, *more]), extract=True, index=False).extractor
+        for more in ([], ["extract.ontology=own.ttl", "extract.ontology_restrict=true"])
+    )
+    assert plain.identity != mapped.identity
+    assert extract.main([*given, "extract.ontology=own.ttl"]) == 0
+    with KnowledgeBase.open("kb") as kb:
+        assert kb.fact("urn:kgqa:entity:Germany", "http://own/capital", "urn:kgqa:entity:Berlin") is not None
+
+
 def test_auto_goes_on_with_the_embedder_of_the_knowledge_base(capsys):
     assert extract.main(FACTS) == 0
     assert index.main(["kb=kb", "embedder=hashing", "embedder.width=32"]) == 0
