@@ -10,7 +10,7 @@ from kgqa.answer.cues import NO_HINTS
 from kgqa.answer.evaluate import Evaluator
 from kgqa.answer.names import tokenise
 from kgqa.answer.operations import Hint, Part, Plan, sought
-from kgqa.graph.algebra import Ask, Compare, Count, Expression, Key, Known, Path, Set
+from kgqa.graph.algebra import And, Ask, Compare, Count, Expression, Key, Known, Path, Set
 from kgqa.graph.queries import PathBranch
 from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.values import kind_of
@@ -23,6 +23,8 @@ Found = Mapping[Question, Prediction]
 Embed = Callable[[list[str]], Tensor]
 """Texts to unit rows, [n, D]."""
 
+_AGREED = 0.5
+"""Power of the doubt about a path that some of those are on of whom some are asked for: by chance none would be."""
 _SAME_STEM = 4
 """Letters at the beginning that make two words forms of one: found-ed, found-ing."""
 
@@ -69,6 +71,8 @@ class Composer:
         if isinstance(expression, Count | Ask | Compare):
             literal = self.evaluator.literal(expression)
             return Composed(expression, (literal,), (1.0,), confidence) if literal else None
+        if isinstance(expression, And) and any(isinstance(part, Known) for part in expression.parts):
+            confidence **= _AGREED
         ranked = self._ranked(self.evaluator.members(expression).tolist(), predictions)
         terms = tuple(self.evaluator.table.entities[index] for index, _ in ranked)
         return Composed(expression, terms, tuple(score for _, score in ranked), confidence) if terms else None
