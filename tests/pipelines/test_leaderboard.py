@@ -1,6 +1,7 @@
 """Runs compared: seeds are one line, what differs is shown, the best comes first."""
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,7 +74,8 @@ def test_a_sweep_runs_in_several_processes(tmp_path):
         "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     (only,) = grouped(tmp_path, "extract")[:1]
     found = {entry.settings["kb"] for entry in grouped(tmp_path, "extract")}
