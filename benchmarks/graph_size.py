@@ -1,6 +1,6 @@
 """What a question costs in a graph many times larger: predictions over MetaQA's graph alone, and inside 30 of its size.
 
-    python -m benchmarks.graph_size KB CHECKPOINT [--copies 29] [--questions 1000]
+    python -m benchmarks.graph_size KB CHECKPOINT [--copies 29] [--joined 0.0033]
 
 The larger graph has the knowledge base's facts and copies of them about entities of other names, each copy's tails
 drawn anew: as dense and as skewed as the original. One in 300 of their tails is an entity of the original, which gives
@@ -30,13 +30,14 @@ from kgqa.reason.predict import Predictor
 DATA = Path(os.environ.get("KGQA_DATA", "../shared/data")) / "metaqa"
 
 
-def enlarged(table: TripleTable, copies: int, seed: int = 0) -> TripleTable:
-    """The graph with `copies` more of its size; entities of the original keep their numbers."""
+def enlarged(table: TripleTable, copies: int, joined: float, seed: int = 0) -> TripleTable:
+    """The graph with `copies` more of its size, a share `joined` of whose tails are the original's entities, which keep
+    their numbers."""
     rng, num = np.random.default_rng(seed), len(table.entities)
     heads, relations, tails = [table.heads], [table.relations], [table.tails]
     for copy in range(1, copies + 1):
         shifted = rng.permutation(table.tails) + copy * num
-        back = rng.random(len(shifted)) < 1 / 300
+        back = rng.random(len(shifted)) < joined
         heads.append(table.heads + copy * num)
         relations.append(table.relations)
         tails.append(np.where(back, shifted - copy * num, shifted))
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("kb", type=Path)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--copies", type=int, default=29)
+    parser.add_argument("--joined", type=float, default=1 / 300, help="share of their tails in the original")
     parser.add_argument("--questions", type=int, default=1000, help="of each number of hops")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -67,7 +69,7 @@ def main() -> None:
         alone, linker = Predictor.load(options.checkpoint, kb), open_linker(kb)
         files = (read_questions(DATA / f"qa_dev_{hops}hop.txt.gz", format="metaqa") for hops in (1, 2, 3))
         asked = [linker.link(list(islice(file, options.questions))) for file in files]
-        inside = alone.over(enlarged(kb.triples(), options.copies))
+        inside = alone.over(enlarged(kb.triples(), options.copies, options.joined))
         table = Table("dev questions", "how", f"alone, ms ({len(kb.triples().heads):,} facts)", "inside, ms", "ratio")
         for hops, questions in enumerate(asked, start=1):
             for how, some, size in (("in batches", questions, 256), ("one by one", questions[:100], 1)):

@@ -24,7 +24,8 @@ from kgqa.cli import printable
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.runs import append_metrics
 
-from .parts import answering, answers_depend_on, engine_of, server_of
+from .asking import answering, answers_depend_on
+from .parts import engine_of, server_of
 from .stage import stage
 
 COLUMNS = {

@@ -20,7 +20,8 @@ from kgqa.cli import say
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.types import Document
 
-from .parts import answerer_of, server_of
+from .asking import answerer_of
+from .parts import server_of
 from .stage import stage
 
 

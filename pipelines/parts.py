@@ -1,9 +1,7 @@
 """From the configuration to the parts that the stages are given."""
 
-import gc
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -11,13 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from kgqa.answer.answerer import Answerer
-from kgqa.answer.batch import Answered, answer_lines
 from kgqa.answer.linking import EntityLinker, open_linker
-from kgqa.answer.partial import Batch
 from kgqa.answer.questions import read_questions
 from kgqa.answer.retrieval import Retriever
-from kgqa.artifacts import code_version, sha256_file
 from kgqa.conflicts import Policy
 from kgqa.engine.local import Engine, LocalEngine
 from kgqa.engine.ray import RayEngine
@@ -34,9 +28,7 @@ from kgqa.ids import digest, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
-from kgqa.reason import checkpoint
 from kgqa.reason.priming import Primer
-from kgqa.runs import installed
 from kgqa.types import Question
 
 if TYPE_CHECKING:  # an HTTP library, which only a server needs
@@ -49,9 +41,6 @@ _ENGINES = {"local": LocalEngine, "ray": RayEngine}
 
 MADE_WITH = ("extract", "embedder", "memory", "conflict")
 """The parts of the configuration that a generation depends on."""
-
-_NO_MATTER = ("chat", "engine", "name", "out", "report", "run", "compare", "retrieve", "inspect", "task", "review")
-"""Keys on which no answer depends."""
 
 
 def corpus_of(cfg: DictConfig) -> Corpus:
@@ -143,49 +132,6 @@ def engine_of(cfg: DictConfig) -> Engine:
         raise ConfigError(f"engine.kind is {kind!r}; choose engine={' or engine='.join(_ENGINES)}")
     engine: Engine = _ENGINES[kind](**keys)
     return engine
-
-
-def answerer_of(cfg: DictConfig, kb: KnowledgeBase) -> Answerer:
-    """The reasoner of the checkpoint over a knowledge base."""
-    embedder = reader_of(cfg, kb)
-    return Answerer.open(
-        kb,
-        cfg.checkpoint,
-        batch_size=cfg.answer.batch_size,
-        max_paths=cfg.answer.max_paths,
-        encoder=None if cfg.encoder.kind == "auto" else cfg.encoder.kind,
-        embedder=embedder,
-        device=cfg.memory.device,
-        options=options_of(cfg),
-        linker=open_linker(kb, embedder=embedder, device=cfg.memory.device, options=options_of(cfg)),
-        retriever=retriever_of(cfg, kb, embedder),
-        fallback_passages=cfg.answer.fallback_passages,
-        target_precision=cfg.answer.target_precision,
-        ambiguous_from=cfg.answer.ambiguous_from,
-        operations=cfg.answer.operations,
-    )
-
-
-@contextmanager
-def answering(config: dict[str, Any], generation: str) -> Iterator[Callable[[Batch], Answered]]:
-    """What a worker answers with, opened for itself; `config` as plain values, which can be sent to it."""
-    cfg = OmegaConf.create(config)
-    with KnowledgeBase.open(cfg.kb, generation=generation, server=server_of(cfg)) as kb:
-        answerer = answerer_of(cfg, kb)
-        gc.freeze()  # what was opened lives as long as the worker: a million names need not be looked through each time
-        yield partial(answer_lines, answerer, sessions=cfg.answer.session)
-
-
-def answers_depend_on(cfg: DictConfig, kb: KnowledgeBase) -> dict[str, str]:
-    """Digests of all that answers depend on besides their questions."""
-    config = OmegaConf.masked_copy(cfg, [key for key in cfg if key not in _NO_MATTER])
-    return {
-        "generation": sha256_file(kb.path / "generations" / f"{kb.generation}.json"),
-        "checkpoint": checkpoint.identity(Path(cfg.checkpoint)),
-        "config": digest(OmegaConf.to_yaml(config)),
-        "code": code_version(),
-        "packages": digest(*map(repr, sorted(installed().items()))),
-    }
 
 
 def questions_of(cfg: DictConfig, files: str | Sequence[str] | None) -> list[Question]:

@@ -123,9 +123,9 @@ class Answerer:
         `max_paths`: how many of a question's answers come with their evidence; `encoder`: the kind that the checkpoint
         must have, None takes what it has; `linker`, `retriever`: None opens them; `embedder`: the one that made the
         vectors, None loads it by its identity onto `device` (auto | cpu | cuda:N), where they are searched as `options`
-        say; `target_precision`:
-        share of the answers given, in (0, 1], that shall be right, as far as the dev questions tell; None abstains
-        below the threshold that training chose; `fallback_passages`, `ambiguous_from`, `operations`: see `Answerer`.
+        say; `target_precision`: share of the answers given, in (0, 1], that shall be right, as far as the dev questions
+        tell, None abstains below the threshold that training chose; `fallback_passages`, `ambiguous_from`,
+        `operations`: see `Answerer`.
         Raises ModelError where the checkpoint cannot be loaded, that precision was never reached, or that embedder is
         not installed.
         """

@@ -185,6 +185,21 @@ def fit(
         train, synthetic, dev, batch_size=options.batch_size, seed=seed,
         synthetic_share=options.synthetic_share, epoch_questions=options.epoch_questions, primer=primer,
     )  # fmt: skip
+    trainer = _run(module, data, options, folder, resume)
+    scores = _calibrated(module.eval(), data, share=options.abstain_share, num_unknown=num_unknown)
+    scores["learning_rate"] = trainer.optimizers[0].param_groups[0]["initial_lr"]  # of the first run, when resumed
+    counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
+    settings = checkpoint.with_threshold(settings, scores["abstain_below"])
+    if trainer.is_global_zero:
+        about = {**(about or {}), **counts, **scores}
+        checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about=about, half=options.half_size)
+    return {**counts, **scores}
+
+
+def _run(
+    module: ReasonerTraining, data: QuestionData, options: TrainingOptions, folder: Path, resume: Path | None
+) -> pl.Trainer:
+    """Train; the module has the weights of the best evaluation then."""
     if options.find_learning_rate and resume is None:
         module.learning_rate = _found_learning_rate(module, data, options, folder)
     trainer, best = _trainer(options, folder)
@@ -193,14 +208,7 @@ def fit(
     except SystemExit:  # how Lightning ends on Ctrl-C, after it has put everything away
         raise KeyboardInterrupt from None
     module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
-    scores = _calibrated(module.eval(), data, share=options.abstain_share, num_unknown=num_unknown)
-    scores["learning_rate"] = module.learning_rate
-    counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
-    settings = checkpoint.with_threshold(settings, scores["abstain_below"])
-    if trainer.is_global_zero:
-        about = {**(about or {}), **counts, **scores}
-        checkpoint.save(reasoner, settings, folder / "checkpoints" / "best", about=about, half=options.half_size)
-    return {**counts, **scores}
+    return trainer
 
 
 def _found_learning_rate(module: ReasonerTraining, data: QuestionData, options: TrainingOptions, folder: Path) -> float:

@@ -4,12 +4,11 @@ Paragraphs are parsed each for itself, those of several documents in one batch, 
 what is known of names and pronouns is settled window by window (a window is the whole document unless it is a book).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 from spacy.language import Language
 
@@ -26,15 +25,8 @@ from kgqa.text.mentions import Spot
 from kgqa.text.nlp import Parse
 from kgqa.text.patterns import PATTERNS, load_patterns
 from kgqa.text.relations import Candidate, Matcher
+from kgqa.text.windows import BATCH_CHARACTERS, WINDOW_CHARACTERS, is_prose, together
 from kgqa.types import Document, Fact, Mention, Passage, Provenance, Span
-
-T = TypeVar("T")
-
-WINDOW_CHARACTERS = 1_000_000
-"""Names and pronouns are resolved within this much text at a time: some 400 pages, a gigabyte of parses at most."""
-
-BATCH_CHARACTERS = 50_000
-"""Documents are parsed together until they have so many: one call of the network for all takes half the time."""
 
 TRAINING = frozenset({
     "gap.py", "gum.py", "nlp_corpus.py", "piece_training.py", "relation_corpus.py", "relation_examples.py",
@@ -131,13 +123,13 @@ class Extractor:
 
     def extract(self, documents: Iterable[Document]) -> Iterator[Extraction]:
         """The extractions of the documents, in their order; they are read by the batch."""
-        for batch in _batches(documents):
+        for batch in together(documents, lambda document: len(document.text), BATCH_CHARACTERS):
             yield from self._extract_all(batch)
 
     def _extract_all(self, batch: Sequence[Document]) -> list[Extraction]:
         passages = [tuple(reader.passages(document)) for document in batch]
         windows = [
-            list(_windows([passage for passage in some if _is_prose(passage, document)]))
+            list(together((one for one in some if is_prose(one, document)), _length, WINDOW_CHARACTERS))
             for document, some in zip(batch, passages, strict=True)
         ]
         with self._nlp.memory_zone():  # spaCy would keep every new word of every document for ever
@@ -149,7 +141,7 @@ class Extractor:
 
     def _parsed(self, windows: Sequence[Sequence[Passage]]) -> Iterator[list[Parse]]:
         """The parses of each window; the small ones are parsed together."""
-        for group in _together(windows, lambda window: sum(len(passage.text) for passage in window)):
+        for group in together(windows, lambda window: sum(map(_length, window)), BATCH_CHARACTERS):
             parses = iter(nlp.parse(self._nlp, [(one.span[0], one.text) for window in group for one in window]))
             for window in group:
                 yield list(islice(parses, len(window)))
@@ -242,48 +234,13 @@ class Extractor:
             yield Fact(head, relation.iri, tail, head_text, relation.text, tail_text, provenance)
 
 
+def _length(passage: Passage) -> int:
+    return len(passage.text)
+
+
 def _statement(candidate: Candidate) -> Statement:
     spans = candidate.spans if isinstance(candidate, Classified) else (candidate.head.span, candidate.tail.span)
     return Statement(candidate.relation.iri, *spans, round(candidate.confidence, 4), candidate.source)
-
-
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    return _together(documents, lambda document: len(document.text))
-
-
-def _together(things: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
-    """The things in their order, in lists of BATCH_CHARACTERS; what is larger than that is alone."""
-    batch: list[T] = []
-    total = 0
-    for thing in things:
-        if batch and total + size(thing) > BATCH_CHARACTERS:
-            yield batch
-            batch, total = [], 0
-        batch.append(thing)
-        total += size(thing)
-    if batch:
-        yield batch
-
-
-def _windows(passages: Sequence[Passage]) -> Iterator[list[Passage]]:
-    window: list[Passage] = []
-    size = 0
-    for passage in passages:
-        if window and size + len(passage.text) > WINDOW_CHARACTERS:
-            yield window
-            window, size = [], 0
-        window.append(passage)
-        size += len(passage.text)
-    if window:
-        yield window
-
-
-def _is_prose(passage: Passage, document: Document) -> bool:
-    """Headings state nothing; in tables and code a recogniser only guesses, and its guesses would count elsewhere."""
-    text, lines = passage.text, passage.text.splitlines()
-    if text.startswith(("```", "~~~")) or (len(lines) > 1 and all(line.count("|") > 1 for line in lines)):
-        return False
-    return not (text.startswith("#") or ("\n" not in text and text.strip("# ") == document.title))
 
 
 def _known_names(pipeline: Language, title: str, paragraphs: Sequence[Sequence[Spot]]) -> dict[tuple[str, ...], str]:

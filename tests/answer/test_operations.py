@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgqa.answer.answerer import Answerer
+from kgqa.answer.cues import asked_among
 from kgqa.answer.edits import edited
 from kgqa.answer.operations import plans_of, sought
 from kgqa.graph.algebra import Ask, Count
@@ -221,3 +222,28 @@ def test_an_edit_moves_the_topics_behind_it(text, data):
 def test_long_questions_of_one_word_cost_no_more_than_their_length(unit):
     text = "Was Ann" + unit * (9_000 // len(unit)) + "Ben first"
     assert isinstance(plans_of(question(text)), list)
+
+
+def of_several(text: str, *names: str, asked: str) -> Question:
+    """Some of `names`, which stand together in the text."""
+    said = " and ".join(names)
+    start, place = text.index(said), text.index(asked)
+    several = Topic(said, (start, start + len(said)), tuple(Candidate(n, entity_iri(n), 1.0) for n in names), True)
+    return Question(
+        "1", text, (several, Topic(asked, (place, place + len(asked)), question(asked).topics[0].candidates))
+    )
+
+
+def test_some_of_several_that_are_on_a_path_are_less_in_doubt_than_the_path(answerer):
+    asked = of_several("Which of Ben and Dan were born in Kiel?", "Ben", "Dan", asked="Kiel")
+    some, all_of_them = answerer.answer([asked, Question("2", "Who was born in Kiel?")])
+    assert [found.text for found in some.answers] == ["Ben"]
+    assert all_of_them.answers[0].score == pytest.approx(0.9)
+    assert some.answers[0].score == pytest.approx(0.9**0.5)
+
+
+def test_a_name_that_begins_with_an_article_is_among_those_that_are_asked_about():
+    asked = of_several("Which of The Deluge and Potop were made in Kiel?", "The Deluge", "Potop", asked="Kiel")
+    assert asked_among(asked) is asked.topics[0]
+    assert asked_among(of_several("Which of the Deluge and Potop were in Kiel?", "Deluge", "Potop", asked="Kiel"))
+    assert asked_among(question("Which people of Kiel taught Ann?")) is None

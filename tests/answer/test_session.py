@@ -9,12 +9,13 @@ from kgqa.answer.answerer import Answerer
 from kgqa.answer.chat import Chat
 from kgqa.answer.lines import BadLine
 from kgqa.answer.questions import question_of
-from kgqa.answer.session import Dialogue, Session
+from kgqa.answer.references import Reading
+from kgqa.answer.session import Dialogue, Session, _worth
 from kgqa.answer.stated import Stated, StatedFacts, given_fact
 from kgqa.answer.turns import answers_in_turn, batches
 from kgqa.errors import InputError, StoreError
 from kgqa.graph.oxigraph import GraphStore
-from kgqa.types import Question
+from kgqa.types import Answer, Candidate, Question, Topic
 from tests.answer.test_operations import Base, Linker, Reasoner
 
 
@@ -218,3 +219,19 @@ def test_facts_that_cannot_be_kept_are_refused(tmp_path):
     path.write_text("{")
     with pytest.raises(StoreError, match="restore it"):
         StatedFacts.open(tmp_path, "ann")
+
+
+def test_an_answer_of_another_kind_is_worth_less():
+    """A person to a question that asks when, and somebody who is none of those of whom some are asked for."""
+
+    def worth(text: str, iri: str, *topics: Topic) -> float:
+        asked = Question("1", text, topics)
+        return _worth(
+            Reading(asked, 1.0), Answer(asked, topics, (Candidate("x", iri, 0.8),), abstained=False, reason="")
+        )
+
+    assert worth("When did she die?", '"1934"') == pytest.approx(0.8)
+    assert worth("When did she die?", "urn:ann") < 0.8
+    of = Topic("them", (9, 13), (Candidate("Ann", "urn:ann", 1.0), Candidate("Ben", "urn:ben", 1.0)), together=True)
+    assert worth("Which of them died?", "urn:ann", of) == pytest.approx(0.8)
+    assert worth("Which of them died?", "urn:cid", of) < 0.8
