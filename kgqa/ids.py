@@ -68,7 +68,7 @@ def name_of(iri: str) -> str:
     for scheme in (ENTITY, RELATION, OPEN, DOCUMENT):
         if iri.startswith(scheme):
             return unquote(iri[len(scheme) :])
-    return unquote(re.split(r"[#/:]", iri.rstrip("#/"))[-1])
+    return unquote(iri.rstrip("#/").rpartition("#")[2].rpartition("/")[2].rpartition(":")[2])
 
 
 def digest(*parts: str) -> str:

@@ -91,15 +91,17 @@ def _given(ledger: Ledger, reader: FactReader) -> Iterator[tuple[int, int, int, 
     A line's number tells its fact from all others, so only facts without one are kept in mind.
     """
     seen: set[Given] = set()
-    while block := list(islice(reader, BLOCK)):
-        ids = ledger.intern_all(chain.from_iterable(given[:3] for given in block))
-        for given in block:
-            head, relation, tail, line = given
-            if line == 0:
-                if given in seen:
-                    continue
-                seen.add(given)
-            yield ids[head], ids[relation], ids[tail], line
+    stream = iter(reader)
+    while block := list(islice(stream, BLOCK)):
+        heads, relations, tails, lines = zip(*block, strict=True)
+        if 0 in lines:
+            block = [given for given in dict.fromkeys(block) if given[3] or given not in seen]
+            seen.update(block)
+            if not block:
+                continue
+            heads, relations, tails, lines = zip(*block, strict=True)
+        find = ledger.intern_all(chain(heads, relations, tails)).__getitem__
+        yield from zip(map(find, heads), map(find, relations), map(find, tails), lines, strict=True)
 
 
 def _support(ledger: Ledger) -> Callable[[Fact], SupportRow]:

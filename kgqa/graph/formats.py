@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import IO, Any, cast
 
 import pyoxigraph as ox
 
@@ -44,6 +44,14 @@ _RDF_WHOLE = {
 _GRAPHML = ".graphml"
 _BLOCK = 1 << 20
 """Bytes that are parsed at once."""
+_SAFE = "A-Za-z0-9._~!$&'()*+,;=:@/-"
+_IRI = rf"<([A-Za-z][A-Za-z0-9+.-]*:(?://[A-Za-z0-9.-]+(?=[/?#>])|(?!//))[{_SAFE}]*+(?:\?[{_SAFE}?]*+)?(?:#[{_SAFE}?]*+)?)>"
+_STATEMENT = rf"^<(?!{'|'.join(map(re.escape, RESERVED))}){_IRI[1:]} {_IRI} {_IRI}"
+_PLAIN = {
+    ox.RdfFormat.N_TRIPLES: re.compile(rf"{_STATEMENT} ?\.\r?$", re.MULTILINE),
+    ox.RdfFormat.N_QUADS: re.compile(rf"{_STATEMENT} (?:{_IRI} )?\.\r?$", re.MULTILINE),
+}
+"""A statement of three IRIs that is certainly valid, as most lines of most graphs are: the parser need not see it."""
 _SHOWN = 5
 """Malformed lines that a warning names; all are counted."""
 FACT_SUFFIXES = frozenset(
@@ -77,7 +85,7 @@ Given = tuple[str, str, str, int]
 """(head, relation, tail, line): a fact of a file. Lines count from 1; 0 where the format has none."""
 
 
-class FactReader(Iterator[Given]):
+class FactReader(Iterable[Given]):
     """The facts of one file, once; `names` and `skipped` are complete when it is exhausted."""
 
     def __init__(self, path: Path, doc_id: str, *, strict: bool) -> None:
@@ -88,11 +96,8 @@ class FactReader(Iterator[Given]):
         self._strict = strict
         self._facts = self._read()
 
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Given:
-        return next(self._facts)
+    def __iter__(self) -> Iterator[Given]:
+        return self._facts
 
     def _read(self) -> Iterator[Given]:
         suffix = fact_suffix(self.path).removesuffix(".gz")
@@ -127,17 +132,15 @@ class FactReader(Iterator[Given]):
     def _rdf_lines(self, form: ox.RdfFormat) -> Iterator[Given]:
         number = 1
         for lines in self._blocks():
-            quads = _one_a_line(lines, form)
-            if quads is None:
+            if plain := _plain(lines, form):
+                for place, (head, relation, tail, *_) in enumerate(plain, number):
+                    yield head, relation, tail, place
+            elif quads := _one_a_line(lines, form):
+                for place, quad in enumerate(quads, number):
+                    yield from self._fact(quad, place, _label_of_node)
+            else:
                 for place, line in self._decoded(enumerate(lines, number)):
                     yield from self._rdf_line(line, place, form)
-            else:
-                for place, quad in enumerate(quads, number):
-                    head, tail = quad.subject, quad.object
-                    if type(head) is type(tail) is ox.NamedNode and not head.value.startswith(RESERVED):
-                        yield head.value, quad.predicate.value, tail.value, place  # most of any graph
-                    else:
-                        yield from self._fact(quad, place, _label_of_node)
             number += len(lines)
 
     def _rdf_line(self, line: str, number: int, form: ox.RdfFormat) -> Iterator[Given]:
@@ -252,6 +255,13 @@ class FactReader(Iterator[Given]):
         if self._strict:
             raise InputError(f"{self.path} line {line}: {reason}; mend it, or set strict=false to pass over such lines")
         self.skipped.append(Skipped(line, reason))
+
+
+def _plain(lines: list[bytes], form: ox.RdfFormat) -> list[tuple[str, ...]] | None:
+    """The terms of each line, where all are statements of IRIs that need no second look."""
+    data = b"".join(lines)
+    found: list[tuple[str, ...]] = _PLAIN[form].findall(data.decode("ascii")) if data.isascii() else []
+    return found if len(found) == len(lines) else None
 
 
 def _one_a_line(lines: list[bytes], form: ox.RdfFormat) -> list[ox.Quad] | None:

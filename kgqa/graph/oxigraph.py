@@ -5,10 +5,14 @@ milliseconds and nobody waits for anybody.
 """
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
+from queue import Full, Queue
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import pyoxigraph as ox
@@ -27,6 +31,8 @@ BULK = 20_000
 """Quads from which the bulk loader is the faster way; it writes sorted files past the log, each call all or nothing."""
 _BLOCK = 2_000
 """Lines that are handed over at once."""
+_LOADERS = 2
+"""Each holds up to a million quads while it sorts them."""
 
 
 class GraphStore:
@@ -79,10 +85,18 @@ class GraphStore:
         return len(first)
 
     def load(self, lines: Iterable[str]) -> int:
-        """Adds lines of N-Quads that `nquad` wrote, or the like of them, through the bulk loader; returns how many."""
-        source = _Lines(lines)
+        """Adds lines of N-Quads that `nquad` wrote, or the like of them, through bulk loaders; returns how many.
+
+        Two load at once, each for a core: they share the lines out among themselves.
+        """
+        source = _Source(lines)
+        load = partial(self.native.bulk_load, format=ox.RdfFormat.N_QUADS, lenient=True)
         # Lenient: canonical terms were validated when they came in, and need not be once more.
-        self.native.bulk_load(cast(IO[bytes], source), ox.RdfFormat.N_QUADS, lenient=True)
+        with ThreadPoolExecutor(_LOADERS) as pool:
+            loads = [pool.submit(load, cast(IO[bytes], _Share(source))) for _ in range(_LOADERS)]
+            source.hand_out(loads)
+        for one in loads:
+            one.result()
         return source.num_lines
 
     def remove(self, quads: Iterable[Quad]) -> int:
@@ -177,22 +191,45 @@ def mark_live(graph: Path, committed: str) -> None:
     write_atomic(graph / "live.generation", f"{committed}\n".encode())
 
 
-class _Lines:
-    """Lines as a binary file that the loader reads from, while threads of its own sort and write what it has read."""
+class _Source:
+    """Lines that this thread makes, in blocks that others take."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.num_lines = 0
+        self.blocks: Queue[bytes] = Queue(maxsize=2 * _LOADERS)
         self._lines = iter(lines)
+
+    def hand_out(self, takers: Sequence[Future[None]]) -> None:
+        """Until there are no more lines, or nobody who takes them; then says to each that it is over."""
+        try:
+            while block := list(islice(self._lines, _BLOCK)):
+                self.num_lines += len(block)
+                self._put("".join(block).encode(), takers)
+        finally:
+            for _ in takers:
+                self._put(b"", takers)
+
+    def _put(self, block: bytes, takers: Sequence[Future[None]]) -> None:
+        while not all(taker.done() for taker in takers):
+            with suppress(Full):
+                return self.blocks.put(block, timeout=1)
+
+
+class _Share:
+    """The blocks that one loader gets, as a binary file."""
+
+    def __init__(self, source: _Source) -> None:
+        self._blocks = source.blocks
         self._block = BytesIO()
+        self._is_over = False
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes; none at the end."""
-        if data := self._block.read(size):
-            return data
-        block = list(islice(self._lines, _BLOCK))
-        self.num_lines += len(block)
-        self._block = BytesIO("".join(block).encode())
-        return self._block.read(size)
+        if not (data := self._block.read(size)) and not self._is_over:
+            self._block = BytesIO(self._blocks.get())
+            data = self._block.read(size)
+            self._is_over = not data
+        return data
 
 
 def nquad(quad: Quad) -> str:

@@ -19,6 +19,8 @@ NAMES = "urn:kgqa:names"
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 ALT_LABEL = "http://www.w3.org/2004/02/skos/core#altLabel"
 
+NUM_FACTS = f"SELECT (COUNT(*) AS ?number) WHERE {{ GRAPH <{ASSERTED}> {{ ?head ?relation ?tail }} }}"
+
 Choice = tuple[str, bool]
 """(relation term, whether it is walked from tail to head)."""
 

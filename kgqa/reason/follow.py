@@ -20,6 +20,8 @@ from kgqa.graph.subgraph import TripleTable
 
 CHUNK = 16_384
 """Pairs handled at a time: 2 MB at 32 questions, about a core's L2 cache."""
+_CHUNK_ON_GPU = 1 << 20
+"""128 MB at 32 questions: a GPU wants few and large steps."""
 
 
 class EdgeIndex(NamedTuple):
@@ -100,9 +102,10 @@ def _follow(weights: Tensor, relation_weights: Tensor, edges: EdgeIndex) -> Tens
 
 def _arrivals(weights: Tensor, edges: EdgeIndex) -> Iterator[tuple[slice, Tensor]]:
     """Chunks of pairs, and what comes by each of them, `[pairs, B]`."""
-    for start in range(0, len(edges.target), CHUNK):
-        pairs = slice(start, start + CHUNK)
-        bags = edges.first_edge[start : start + CHUNK + 1]
+    chunk = _CHUNK_ON_GPU if weights.is_cuda else CHUNK
+    for start in range(0, len(edges.target), chunk):
+        pairs = slice(start, start + chunk)
+        bags = edges.first_edge[start : start + chunk + 1]
         yield pairs, _sums(weights, edges.source, bags)
 
 

@@ -5,10 +5,10 @@ equal wordings are encoded once.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import cycle, islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -99,6 +99,12 @@ class PretrainedTokens(nn.Module):
         self._known.clear()
         self._is_finished, self.limit = True, self.limit // 5
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """The frozen layers go where the module goes, though they are no part of it."""
+        self._known.clear()
+        self._model[0]._apply(fn, recurse)
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call, no-any-return]
+
     def forward(self, texts: Sequence[str]) -> TokenStates:
         unknown = sorted({text for text in texts if text not in self._known})
         if len(self._known) + len(unknown) > self.limit:
@@ -143,6 +149,7 @@ class PretrainedTokens(nn.Module):
         """Texts of one length go through the model together and without padding: what is remembered of a text is then
         the same to the last bit whichever others came with it."""
         tokens = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
+        device = next(self._model[0].parameters()).device
         by_length: dict[int, list[int]] = {}
         for row, one in enumerate(tokens):
             by_length.setdefault(len(one), []).append(row)
@@ -151,7 +158,7 @@ class PretrainedTokens(nn.Module):
             at_once, least = (_AT_ONCE, 1) if is_free else (_FILLED_UP_TO, _FILLED_UP_TO)
             for start in range(0, len(rows), at_once):
                 part = rows[start : start + at_once]
-                ids = torch.tensor([tokens[row] for row in islice(cycle(part), max(least, len(part)))])
+                ids = torch.tensor([tokens[row] for row in islice(cycle(part), max(least, len(part)))], device=device)
                 states = self._model[0](input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.half()
                 if self._is_finished:
                     states = self._tune(TokenStates(states.float(), torch.ones_like(ids, dtype=torch.bool), ids))

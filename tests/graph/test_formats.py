@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kgqa.errors import InputError
@@ -203,14 +203,60 @@ LINES = st.sampled_from([
 
 @given(st.lists(st.tuples(LINES, st.sampled_from([b"\n", b"\r\n"])), max_size=12), st.booleans())
 def test_lines_parsed_together_are_the_lines_parsed_one_by_one(lines, marked):
-    data = (b"\xef\xbb\xbf" if marked else b"") + b"".join(line + end for line, end in lines)
+    agree((b"\xef\xbb\xbf" if marked else b"") + b"".join(line + end for line, end in lines), ".nt")
+
+
+PIECES = [
+    "a",
+    "Z9",
+    "-._~",
+    "/",
+    "//",
+    ":",
+    "#",
+    "?",
+    "%41",
+    "%4",
+    "é",
+    " ",
+    "<",
+    "@",
+    "[",
+    "\\u0041",
+    "+",
+    "host",
+    "8",
+]
+IRIS = st.builds(
+    lambda scheme, pieces: f"<{scheme}{''.join(pieces)}>",
+    st.sampled_from(["http://e.org/", "http://", "urn:", "x:", "", "1a:", "urn:kgqa:doc:", "urn:kgqa:support:"]),
+    st.lists(st.sampled_from(PIECES), max_size=3),
+)
+
+
+@given(
+    IRIS, st.integers(0, 2), st.sampled_from([".", "  .", "<urn:g> .", "<urn:g>.", ""]), st.sampled_from([".nt", ".nq"])
+)
+@example("<http://:a/>", 0, ".", ".nt")
+@example("<x:a#b#c>", 1, ".", ".nt")
+@example("<x:%4>", 2, ".", ".nq")
+@settings(max_examples=200)
+def test_an_iri_that_the_parser_never_sees_is_what_it_would_say(iri, place, end, suffix):
+    terms = ["<urn:a>", "<urn:p>", "<http://e.org/b>"]
+    agree(" ".join([*terms[:place], iri, *terms[place + 1 :], end]).encode() + b"\n", suffix)
+
+
+def agree(data: bytes, suffix: str) -> None:
+    """What is read by the pattern for plain statements, by blocks, and line by line."""
 
     def found(path: Path) -> tuple[object, ...]:
         reader = read_facts(path, "d")
         return list(reader), reader.names, [(skipped.line, skipped.reason) for skipped in reader.skipped]
 
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        path = write(Path(folder) / "f.nt", data)
-        together = found(path)
-        patch.setattr(formats, "_one_a_line", lambda *_: None)
-        assert together == found(path)
+        path = write(Path(folder) / f"f{suffix}", data)
+        readings = [found(path)]
+        for way in ("_plain", "_one_a_line"):
+            patch.setattr(formats, way, lambda *_: None)
+            readings.append(found(path))
+        assert readings[0] == readings[1] == readings[2]

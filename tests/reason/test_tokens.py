@@ -45,6 +45,16 @@ def test_tuned_layers_begin_as_the_model_had_them(folder: Path, tuned_layers: in
     assert [row.count(1) + row.count(2) for row in tuned.topic_rank.tolist()] == [1, 0, 2]
 
 
+def test_frozen_layers_go_where_the_module_goes(folder: Path) -> None:
+    """To a GPU; here to float64, which comes by the same way. What was remembered before is not mixed with it."""
+    tokens = encoder(folder, 1)
+    tokens(TEXTS)
+    tokens.double()
+    assert {part.dtype for part in tokens._model[0].parameters()} == {torch.float64}
+    assert not tokens._known
+    assert not any("word_embeddings" in name for name, _ in tokens.named_parameters())
+
+
 def test_other_texts_of_a_batch_change_nothing(folder: Path) -> None:
     tokens = encoder(folder, 2)
     together, alone = tokens(TEXTS), tokens(TEXTS[:1])
