@@ -10,6 +10,7 @@ from typing import Any
 
 import faiss
 import numpy as np
+import torch
 
 from kgqa.errors import ConfigError
 from kgqa.memory.approximate import finder, kind_of
@@ -21,6 +22,8 @@ _MAX_K = 2048
 """Neighbours that a GPU can find for a query."""
 _SHARD_ROWS = 1 << 20
 """Rows that one GPU takes before another one is asked: 1.6 GB at width 384."""
+_SCRATCH = 2 << 30
+"""Bytes that FAISS wants on a GPU beside the vectors. Where they are not there it ends the process, without an error."""
 
 
 def choose_gpus(device: str) -> tuple[int, ...]:
@@ -53,7 +56,9 @@ def gpu_finder(vectors: Vectors, index: Any | None, options: IndexOptions, gpus:
     on_cpu = finder(vectors, index, options)
     copied: Any = None
     try:
-        copied = _copy(vectors, index, options, gpus[: 1 + len(vectors) // _SHARD_ROWS])
+        chosen = gpus[: 1 + len(vectors) // _SHARD_ROWS]
+        _check_room(chosen, vectors.nbytes // len(chosen) // (2 if options.gpu_float16 else 1))
+        copied = _copy(vectors, index, options, chosen)
     except (RuntimeError, MemoryError) as error:
         log.warning("GPU %s cannot hold %d vectors (%s); the CPU searches them", gpus, len(vectors), _first(error))
         return on_cpu
@@ -78,6 +83,15 @@ def gpu_finder(vectors: Vectors, index: Any | None, options: IndexOptions, gpus:
         return on_cpu(queries, m)
 
     return find
+
+
+def _check_room(gpus: tuple[int, ...], num_bytes: int) -> None:
+    """MemoryError where one of the GPUs has less free, as far as torch can see it."""
+    for gpu in gpus:
+        if gpu < torch.cuda.device_count():
+            free, _ = torch.cuda.mem_get_info(gpu)
+            if free < num_bytes + _SCRATCH:
+                raise MemoryError(f"{free >> 20:,} MiB free on GPU {gpu}, {num_bytes + _SCRATCH >> 20:,} wanted")
 
 
 def _first(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import faiss
 import numpy as np
 import pytest
+import torch
 
 from kgqa.errors import ConfigError
 from kgqa.memory import gpu
@@ -122,6 +123,18 @@ def test_a_block_that_does_not_fit_is_searched_on_the_cpu_and_the_others_are_not
     assert (played.rows, played.searched) == ({0: 120}, 2)
 
 
+def test_a_gpu_without_room_for_what_faiss_wants_is_not_tried(tmp_path, monkeypatch, caplog):
+    """FAISS would end the process."""
+    played = PlayedGpu(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (gpu._SCRATCH, 80 << 30))
+    refs, options = store(tmp_path, [500], kind="flat")
+    memory = LongTermMemory.open(tmp_path, refs, device="cuda:0", options=options)
+    same_as_on_the_cpu(tmp_path, refs, options, memory)
+    assert "2,048 MiB free on GPU 0" in caplog.text
+    assert (played.rows, played.searched) == ({}, 0)
+
+
 @pytest.mark.parametrize("kind", ["flat", "ivf"])
 @pytest.mark.parametrize("float16", [False, True])
 def test_a_gpu_that_fails_in_the_middle_of_searches_is_left_for_the_cpu(tmp_path, monkeypatch, caplog, kind, float16):
@@ -196,17 +209,16 @@ def test_real_gpus_agree_with_the_cpu(tmp_path, monkeypatch, kind, float16):
 
 @pytest.mark.gpu
 def test_a_real_gpu_that_has_no_room_left(tmp_path, caplog):
-    torch = pytest.importorskip("torch")
     refs, options = store(tmp_path, [200_000], kind="flat")
     gpu._resources.cache_clear()
-    taken = _all_memory(torch)
+    taken = _all_memory()
     memory = LongTermMemory.open(tmp_path, refs, device="cuda:0", options=options)
     same_as_on_the_cpu(tmp_path, refs, options, memory)
     del taken
     assert "the CPU searches them" in caplog.text
 
 
-def _all_memory(torch) -> list:
+def _all_memory() -> list:
     """What there is, down to a megabyte; another process may take or give some meanwhile."""
     taken, size = [], 1 << 34
     while size >= 1 << 20:
