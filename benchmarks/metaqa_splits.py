@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -264,11 +265,22 @@ def main() -> None:
                 print(line, file=file)
             print(line, flush=True)
     table = Table("row", *(f"{hops}-hop {name}" for hops in HOPS for name in ("hits@1", "F1", "exact")))
+    kinds: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
     for name, found in measured.items():
         if name.startswith(options.split):
-            cells = [value for hops in HOPS for value in found.get(str(hops), [float("nan")] * 3)]
+            cells = np.array([found.get(str(hops), [np.nan] * 3) for hops in HOPS]).ravel()
+            kinds[_kind(name)].append(cells)
             table.add_row(name, *(f"{value:.1f}" for value in cells))
-    Console(width=160).print(table)
+    for kind, rows in kinds.items():
+        cells = zip(np.nanmean(rows, axis=0), np.nanstd(rows, axis=0), strict=True)
+        table.add_row(f"mean of {len(rows)}: {kind}", *(f"{mean:.1f} ± {spread:.1f}" for mean, spread in cells))
+    Console(width=180).print(table)
+
+
+def _kind(name: str) -> str:
+    """A row's name without what is averaged over: its seed, or the relation that is held out."""
+    without = re.sub(r" seed=\d+", "", name)
+    return re.sub(r"^relations .*?(?= \S+=|$)", "relations", without)
 
 
 def _measured_before() -> dict[str, dict[str, list[float]]]:

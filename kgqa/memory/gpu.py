@@ -23,7 +23,7 @@ _MAX_K = 2048
 _SHARD_ROWS = 1 << 20
 """Rows that one GPU takes before another one is asked: 1.6 GB at width 384."""
 _SCRATCH = 2 << 30
-"""Bytes that FAISS wants on a GPU beside the vectors. Where they are not there it ends the process, without an error."""
+"""Bytes that FAISS wants on a GPU beside the vectors. Where they are missing it ends the process, without an error."""
 
 
 def choose_gpus(device: str) -> tuple[int, ...]:
