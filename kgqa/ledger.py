@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from kgqa.artifacts import sync
+from kgqa import bulk
+from kgqa.bulk import Progress
 from kgqa.errors import StoreError
 from kgqa.schema import (
     CONFLICTS,
@@ -22,12 +23,10 @@ from kgqa.schema import (
     IDENTITY,
     INDEXES,
     MENTIONS,
-    SCHEMA,
     at,
     connect,
     has_table,
     index_words,
-    set_durable,
     undo,
 )
 from kgqa.types import Provenance, Triple
@@ -75,13 +74,14 @@ _LIVE = "+born <= :generation AND +died > :generation"
 class Ledger:
     """An open ledger at one generation; a context manager that closes it."""
 
-    def __init__(self, connection: sqlite3.Connection, generation: int, *, bulk: Path | None = None) -> None:
+    def __init__(self, connection: sqlite3.Connection, generation: int, *, first: Path | None = None) -> None:
         self.connection = connection
         self.generation = generation
         """What is read, and for a writer what it writes."""
         self._terms: dict[str, int] = {}
-        self._bulk = bulk
-        """The file, while its first generation is written."""
+        self._first = first
+        """The file, while its first generation is written; all its terms are in `_terms` then."""
+        self._remember_terms()
         self._written: set[tuple[str, int]] = set()
         """The tables and documents that were written to."""
 
@@ -94,11 +94,11 @@ class Ledger:
     def write(cls, path: Path, committed: int) -> Self:
         """Opens for writing generation `committed` + 1, and drops what a run that did not commit has left.
 
-        The first generation is written past the log and without indexes; `finish_bulk` makes them. Raises StoreError
-        where something was committed and the file is missing or damaged.
+        The first generation is written without indexes (kgqa.bulk); `finish_bulk` makes them. Raises StoreError where
+        something was committed and the file is missing or damaged.
         """
         if committed == 0:
-            return cls._begin(path)
+            return cls(bulk.begin(path), 1, first=path)
         connection = cls._opened(path, "rw")
         connection.executescript(f"BEGIN; {CONFLICTS}{MENTIONS}{INDEXES}{HISTORY}{IDENTITY} COMMIT;")
         connection.execute("BEGIN IMMEDIATE")
@@ -118,19 +118,6 @@ class Ledger:
             raise StoreError(f"{path} is no ledger; restore it from a copy or build the knowledge base again")
         return connection
 
-    @classmethod
-    def _begin(cls, path: Path) -> Self:
-        """A ledger without a committed generation has nothing that could be lost: it is made anew, and is a file that
-        can be relied on once it is committed."""
-        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
-            path.with_name(name).unlink(missing_ok=True)
-        connection = connect(path, "rwc")
-        connection.execute("PRAGMA journal_mode = MEMORY")
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.executescript(f"BEGIN; {SCHEMA}{CONFLICTS}{MENTIONS}{IDENTITY} COMMIT;")
-        connection.execute("BEGIN IMMEDIATE")
-        return cls(connection, 1, bulk=path)
-
     def __enter__(self) -> Self:
         return self
 
@@ -145,32 +132,60 @@ class Ledger:
 
     def finish_bulk(self) -> None:
         """Makes the indexes, once the documents of a first generation are recorded; nothing in later ones."""
-        if self._bulk:
-            for statement in (INDEXES + HISTORY).split(";"):
-                self.connection.execute(statement)
-            index_words(self.connection)
+        if self._first:
+            self._terms.clear()  # few are asked for from here on
+            bulk.finish(self.connection)
 
     def commit(self) -> None:
         """Makes the generation's rows durable. Readers see them once `CURRENT` names the generation."""
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (self.generation,))
         self.connection.commit()
-        if self._bulk:
-            sync(self._bulk)
-            set_durable(self.connection)
-            self._bulk = None
+        if self._first:
+            bulk.settle(self.connection, self._first)
+            self._first = None
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """What is written inside is undone when an error leaves the block."""
+        """What is written inside is undone when an error leaves the block; what was kept there stays."""
         self.connection.execute("SAVEPOINT part")
         try:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK TO part")
             self._terms.clear()  # ids that were given out inside are free again
+            self._remember_terms()
             raise
         finally:
             self.connection.execute("RELEASE part")
+
+    def _remember_terms(self) -> None:
+        if self._first:
+            self._terms.update(self.connection.execute("SELECT term, id FROM terms"))
+
+    # -- a first generation's files of given facts ----------------------------------------------------------------
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the first generation is being written."""
+        return self._first is not None
+
+    def progress(self, doc_id: str, content: str) -> Progress:
+        """How far a run that did not commit has read this content as this document."""
+        return bulk.progress(self.connection, self.intern_doc(doc_id), content) if self._first else Progress()
+
+    def keep(self, doc_id: str, content: str, reached: Progress) -> None:
+        """Makes what was read so far last, whether the generation is committed or not."""
+        if self._first:
+            bulk.keep(self.connection, self.intern_doc(doc_id), content, reached)
+
+    def kept(self) -> list[str]:
+        """The documents of which something is kept."""
+        return list(map(self.doc_id, bulk.kept(self.connection))) if self._first else []
+
+    def forget(self, doc_id: str) -> None:
+        """Takes out what is kept of a document, and anything else of it that no generation has yet."""
+        if self._first:
+            bulk.forget(self.connection, self.intern_doc(doc_id))
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -261,7 +276,7 @@ class Ledger:
         """The dense ids of these terms and of all met before, new ones given out; many at once cost little each."""
         unknown = [term for term in dict.fromkeys(terms) if term not in self._terms]
         run = self.connection.execute
-        if not self._bulk:
+        if not self._first:
             sql = "SELECT term, id FROM terms WHERE term IN (SELECT value FROM json_each(?))"
             self._terms.update(run(sql, (json.dumps(unknown),)))
             unknown = [term for term in unknown if term not in self._terms]
@@ -304,13 +319,17 @@ class Ledger:
         """
         doc, columns = self.intern_doc(doc_id), _COLUMNS[table]
         sql = f"SELECT {columns}, rowid FROM {table} WHERE doc = ? AND died = ?"
-        is_new = self._bulk is not None and (table, doc) not in self._written  # nothing to look for, and no index yet
+        is_new = self._first is not None and (table, doc) not in self._written  # nothing to look for, and no index yet
         self._written.add((table, doc))
         old = {} if is_new else {row[:-1]: row[-1] for row in self.connection.execute(sql, (doc, FOREVER))}
         num_old, num_new = len(old), self._insert(table, doc, (row for row in rows if old.pop(row, None) is None))
         gone = [(self.generation, rowid) for rowid in old.values()]
         self.connection.executemany(f"UPDATE {table} SET died = ? WHERE rowid = ?", gone)
         return num_new + num_old - len(gone)
+
+    def add_names(self, doc_id: str, rows: Iterable[NameRow]) -> None:
+        """Adds to the names that a new document states; of those that a first generation has twice one is kept."""
+        self._insert("names", self.intern_doc(doc_id), dict.fromkeys(rows))
 
     def give(self, doc_id: str, facts: Iterable[tuple[int, int, int, int]]) -> int:
         """Adds (head, relation, tail, line) of given facts to a document that has none; returns how many there are."""

@@ -96,7 +96,7 @@ def expand(
         if settings.mirror and not dry_run:
             settings.mirror.check()
         reader = settings.extractor.identity if settings.extractor else ""
-        known = writer.ledger.documents()
+        known = writer.ledger.documents() if writer.base else ()
         delta = make_plan(
             corpus, known, reader=reader, exported=export.documents() if export else (), allow_empty=allow_empty,
             remove=remove, strict=settings.strict,
@@ -153,6 +153,8 @@ def _read_corpus(writer: Writer, corpus: Corpus, export: Export | None, delta: D
         restore_documents(writer.ledger, export, delta, source=corpus.source)
         return 0
     facts = [(doc_id, path) for doc_id, path in corpus.fact_files() if doc_id in delta.hashes]
+    for doc_id in set(writer.ledger.kept()).difference(doc_id for doc_id, _ in facts):
+        writer.ledger.forget(doc_id)
     if len(facts) < len(delta.hashes):
         _read_prose(writer, corpus, delta, settings)
     return sum(_read_facts(writer, corpus, doc_id, path, strict=settings.strict) for doc_id, path in facts)
@@ -196,19 +198,28 @@ def _extractions(
 
 def _read_facts(writer: Writer, corpus: Corpus, doc_id: str, path: Path, *, strict: bool) -> int:
     """One file of facts; returns how many lines (or 1 for a file that is unusable among others) were passed over."""
-    reader = read_facts(path, doc_id, strict=strict)
-    row = DocumentRow(doc_id, corpus.source, sha256_file(path), "", None, str(path), GIVEN, "")
+    ledger, row = writer.ledger, DocumentRow(doc_id, corpus.source, sha256_file(path), "", None, str(path), GIVEN, "")
+    content = f"{GIVEN} {row.hash}"
+    reached = ledger.progress(doc_id, content)
+    if reached.is_whole or reached.line:
+        log.info("%s: %s facts were read by a run that did not finish, and are not read again", path, reached.facts)
+    if reached.is_whole:
+        return reached.skipped
+    reader = read_facts(path, doc_id, strict=strict, after=reached.line)
     try:
-        with writer.ledger.all_or_nothing():
-            if record_given(writer.ledger, reader, row=row) == 0 and (reader.skipped or path == corpus.path):
+        with ledger.all_or_nothing():
+            reached = record_given(ledger, reader, row=row, content=content, reached=reached)
+            if reached.facts == 0 and (reader.skipped or path == corpus.path):
                 first = f"; line {reader.skipped[0].line}: {reader.skipped[0].reason}" if reader.skipped else ""
                 raise InputError(f"{path} holds no facts{first}; give a file of facts as corpus.path")
+            ledger.keep(doc_id, content, reached)
     except InputError as error:
         if strict or path == corpus.path:
             raise
         log.warning("passed over: %s", error)
+        ledger.forget(doc_id)
         return 1
-    return len(reader.skipped)
+    return reached.skipped
 
 
 def _is_new_policy(writer: Writer, policy: Policy | None) -> bool:

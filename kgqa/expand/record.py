@@ -6,6 +6,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import cast
 
+from kgqa.bulk import Progress
 from kgqa.expand.batches import Extracted
 from kgqa.graph.formats import FactReader, Given, Name
 from kgqa.graph.restore import ExportedDocument
@@ -21,6 +22,8 @@ Resolve = Callable[[Iterable[tuple[str, str]]], dict[str, str]]
 
 BLOCK = 50_000
 """Facts whose terms are interned at once."""
+PART = 500_000
+"""Facts of a file after which what is read of it is kept, while a first generation is written: some seconds of work."""
 
 
 def move_none(names: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -50,24 +53,45 @@ def _mentioned(ledger: Ledger, extraction: Extracted) -> Iterator[MentionRow]:
             yield starts[bisect_right(starts, mention.span[0]) - 1], ledger.intern(mention.term)
 
 
-def record_given(ledger: Ledger, reader: FactReader, *, row: DocumentRow) -> int:
-    """Streams a file of facts in and makes them all that it states; returns how many there are.
+def record_given(ledger: Ledger, reader: FactReader, *, row: DocumentRow, content: str, reached: Progress) -> Progress:
+    """Streams a file of facts in and makes them all that it states; `reached`: how far `reader` is in it already, of
+    which the ledger knows under `content`.
 
     Memory holds the file's terms, and its old facts if it has any.
     """
-    is_new = not ledger.has_document(row.doc_id)
+    if ledger.has_document(row.doc_id) and not reached.line:
+        return _replace_given(ledger, reader, row)
+    if not reached.line:
+        ledger.put_document(row)
+    kept, before = reached.facts, reached.skipped
+    for block in _given(ledger, reader):
+        num_facts = reached.facts + ledger.give(row.doc_id, block)
+        reached = Progress(block[-1][3], num_facts, before + len(reader.skipped))
+        if ledger.is_first and reached.line and num_facts - kept >= PART:
+            _add_names(ledger, reader, row.doc_id)
+            ledger.keep(row.doc_id, content, reached)
+            kept = num_facts
+    _add_names(ledger, reader, row.doc_id)
+    return Progress(reached.line, reached.facts, before + len(reader.skipped), is_whole=True)
+
+
+def _replace_given(ledger: Ledger, reader: FactReader, row: DocumentRow) -> Progress:
+    """A file that stated something else before."""
     ledger.put_document(row)
-    given = _given(ledger, reader)
-    if is_new:
-        num_facts = ledger.give(row.doc_id, given)
-    else:
-        support = partial(Provenance, row.doc_id)
-        rows = ((*ids, *_source(support(span=(max(line - 1, 0), line)))) for *ids, line in given)
-        num_facts = ledger.replace("supports", row.doc_id, cast(Iterator[SupportRow], rows))
-        for prose in ("passages", "mentions"):
-            ledger.replace(prose, row.doc_id, ())
+    support = partial(Provenance, row.doc_id)
+    given = chain.from_iterable(_given(ledger, reader))
+    rows = ((*ids, *_source(support(span=(max(line - 1, 0), line)))) for *ids, line in given)
+    num_facts = ledger.replace("supports", row.doc_id, cast(Iterator[SupportRow], rows))
+    for prose in ("passages", "mentions"):
+        ledger.replace(prose, row.doc_id, ())
     _record_names(ledger, reader.names, row.doc_id)
-    return num_facts
+    return Progress(0, num_facts, len(reader.skipped), is_whole=True)
+
+
+def _add_names(ledger: Ledger, reader: FactReader, doc_id: str) -> None:
+    """What the reader has come across since the last time."""
+    ledger.add_names(doc_id, [(name.name, ledger.intern(name.term), int(name.preferred)) for name in reader.names])
+    reader.names.clear()
 
 
 def record_exported(ledger: Ledger, document: ExportedDocument, *, row: DocumentRow) -> None:
@@ -85,8 +109,8 @@ def _record_names(ledger: Ledger, names: Iterable[Name], doc_id: str) -> None:
     ledger.replace("names", doc_id, dict.fromkeys(rows))
 
 
-def _given(ledger: Ledger, reader: FactReader) -> Iterator[tuple[int, int, int, int]]:
-    """(head, relation, tail, line) by their dense ids, without repetition.
+def _given(ledger: Ledger, reader: FactReader) -> Iterator[list[tuple[int, int, int, int]]]:
+    """Blocks of (head, relation, tail, line) by their dense ids, without repetition; none is empty.
 
     A line's number tells its fact from all others, so only facts without one are kept in mind.
     """
@@ -101,7 +125,7 @@ def _given(ledger: Ledger, reader: FactReader) -> Iterator[tuple[int, int, int, 
                 continue
             heads, relations, tails, lines = zip(*block, strict=True)
         find = ledger.intern_all(chain(heads, relations, tails)).__getitem__
-        yield from zip(map(find, heads), map(find, relations), map(find, tails), lines, strict=True)
+        yield list(zip(map(find, heads), map(find, relations), map(find, tails), lines, strict=True))
 
 
 def _support(ledger: Ledger) -> Callable[[Fact], SupportRow]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kgqa.expand.changes import name_quads, provenance
 from kgqa.graph.oxigraph import GraphStore, nquad
 from kgqa.graph.queries import NUM_FACTS
-from kgqa.graph.terms import fast_token, lexical_form
+from kgqa.graph.terms import fast_token, from_token, lexical_form
 from kgqa.ids import ASSERTED, document_iri
 from kgqa.ledger import Ledger
 
@@ -40,9 +40,10 @@ Flags = NDArray[np.bool_]
 
 def build_graph(ledger: Ledger, store: GraphStore) -> dict[str, int]:
     """Fills an empty store; returns num_facts, num_entities, num_relations and num_passages."""
-    terms = ["", *(cast(str, term) for (term,) in ledger.rows("SELECT term FROM terms ORDER BY id"))]
-    nodes, relations = np.zeros((2, len(terms)), dtype=bool)
-    store.load(_lines(ledger, terms, nodes, relations))
+    terms = (fast_token(cast(str, term)) for (term,) in ledger.rows("SELECT term FROM terms ORDER BY id"))
+    tokens = ["", *terms]
+    nodes, relations = np.zeros((2, len(tokens)), dtype=bool)
+    store.load(_lines(ledger, tokens, nodes, relations))
     (passages,) = next(ledger.rows("SELECT count(*) FROM passages"))
     return {
         "num_facts": int(lexical_form(store.query(NUM_FACTS)[0][0])),
@@ -52,18 +53,17 @@ def build_graph(ledger: Ledger, store: GraphStore) -> dict[str, int]:
     }
 
 
-def _lines(ledger: Ledger, terms: list[str], nodes: Flags, relations: Flags) -> Iterator[str]:
-    yield from _facts(ledger, terms, nodes, relations)
+def _lines(ledger: Ledger, tokens: list[str], nodes: Flags, relations: Flags) -> Iterator[str]:
+    yield from _facts(ledger, tokens, nodes, relations)
     yield from map(nquad, provenance(ledger, "born"))
-    yield from _names(ledger, terms, nodes, relations)
+    yield from _names(ledger, tokens, nodes, relations)
 
 
-def _facts(ledger: Ledger, terms: list[str], nodes: Flags, relations: Flags) -> Iterator[str]:
+def _facts(ledger: Ledger, tokens: list[str], nodes: Flags, relations: Flags) -> Iterator[str]:
     """Each fact in the graphs of its documents, and in the asserted one unless a policy overrules it.
 
     Marks which terms are `nodes` and which are `relations` of asserted facts; one can be both.
     """
-    tokens = list(map(fast_token, terms))
     asserted = f"<{ASSERTED}> .\n"
     docs = cast(Iterator[tuple[int, str]], ledger.rows("SELECT id, doc_id FROM docs"))
     graphs = {key: f"<{document_iri(doc_id)}> .\n" for key, doc_id in docs}
@@ -79,7 +79,7 @@ def _facts(ledger: Ledger, terms: list[str], nodes: Flags, relations: Flags) -> 
         nodes[columns[:, [0, 2]]] = relations[columns[:, 1]] = True
 
 
-def _names(ledger: Ledger, terms: list[str], nodes: Flags, relations: Flags) -> Iterator[str]:
+def _names(ledger: Ledger, tokens: list[str], nodes: Flags, relations: Flags) -> Iterator[str]:
     """The names graph: what every term of an asserted fact is called."""
     rows = cast(Iterator[tuple[int, str, int]], ledger.rows(_NAMES))
     groups = groupby(rows, key=itemgetter(0))
@@ -88,4 +88,4 @@ def _names(ledger: Ledger, terms: list[str], nodes: Flags, relations: Flags) -> 
         while named < key:
             named, stated = next(groups, _LAST)
         names = [(bool(preferred), name) for _, name, preferred in stated] if named == key else ()
-        yield from map(nquad, name_quads(terms[key], names, is_node=bool(nodes[key])))
+        yield from map(nquad, name_quads(from_token(tokens[key]), names, is_node=bool(nodes[key])))

@@ -88,12 +88,13 @@ Given = tuple[str, str, str, int]
 class FactReader(Iterable[Given]):
     """The facts of one file, once; `names` and `skipped` are complete when it is exhausted."""
 
-    def __init__(self, path: Path, doc_id: str, *, strict: bool) -> None:
+    def __init__(self, path: Path, doc_id: str, *, strict: bool, after: int = 0) -> None:
         self.path = path
         self.doc_id = doc_id
         self.names: list[Name] = []
         self.skipped: list[Skipped] = []
         self._strict = strict
+        self._after = after
         self._facts = self._read()
 
     def __iter__(self) -> Iterator[Given]:
@@ -121,6 +122,8 @@ class FactReader(Iterable[Given]):
         for number, line in self._lines():
             if number == 1 and separator == "|" and line.count("\t") == 2 and "|" not in line:
                 separator = "\t"
+            if number <= self._after:
+                continue
             fields = [field.strip() for field in line.split(separator)]
             if len(fields) != 3 or not all(fields):
                 what = f"{len(fields)} fields" if len(fields) != 3 else "an empty field"
@@ -132,6 +135,8 @@ class FactReader(Iterable[Given]):
     def _rdf_lines(self, form: ox.RdfFormat) -> Iterator[Given]:
         number = 1
         for lines in self._blocks():
+            passed = max(0, min(self._after + 1 - number, len(lines)))
+            number, lines = number + passed, lines[passed:]
             if plain := _plain(lines, form):
                 for place, (head, relation, tail, *_) in enumerate(plain, number):
                     yield head, relation, tail, place
@@ -279,8 +284,8 @@ def _one_a_line(lines: list[bytes], form: ox.RdfFormat) -> list[ox.Quad] | None:
     return quads if len(quads) == len(lines) else None
 
 
-def read_facts(path: Path, doc_id: str, *, strict: bool = False) -> FactReader:
-    """The facts of a file, which is the document `doc_id`.
+def read_facts(path: Path, doc_id: str, *, strict: bool = False, after: int = 0) -> FactReader:
+    """The facts of a file, which is the document `doc_id`; of a format of lines, those `after` a line.
 
     Given names become IRIs (`entity_iri`, `relation_iri`); terms are in the store's spelling. Raises InputError for a
     file that cannot be read or parsed, and with `strict` for a malformed line.
@@ -289,7 +294,7 @@ def read_facts(path: Path, doc_id: str, *, strict: bool = False) -> FactReader:
         raise InputError(f"{path}: {path.suffix!r} is no format of facts; known are {', '.join(sorted(FACT_SUFFIXES))}")
     if not path.is_file():
         raise InputError(f"{path} is not a file; corpus.path must name a file of facts or a folder")
-    return FactReader(path, doc_id, strict=strict)
+    return FactReader(path, doc_id, strict=strict, after=after)
 
 
 def _term_or(make: Callable[[str], str], text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kgqa import artifacts
-from kgqa.expand import apply, batches, compact, restore, retention, rollback, vectors, writer
+from kgqa.expand import apply, batches, compact, record, restore, retention, rollback, vectors, writer
 from kgqa.expand.plan import Corpus
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.ledger import Ledger
@@ -18,9 +18,9 @@ from tests.expand.toy import settings
 
 STEPS: list[tuple[Any, str]] = [
     (batches.BatchWriter, "add"), (batches.BatchWriter, "finish"), (Ledger, "replace"), (Ledger, "drop_document"),
-    (Ledger, "give"), (restore, "record_exported"), (Ledger, "finish_bulk"), (apply, "apply_redirects"),
-    (apply, "open_live"), (apply, "build_graph"), (GraphStore, "remove"), (GraphStore, "add"),
-    (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
+    (Ledger, "give"), (Ledger, "keep"), (restore, "record_exported"), (Ledger, "finish_bulk"),
+    (apply, "apply_redirects"), (apply, "open_live"), (apply, "build_graph"), (GraphStore, "remove"),
+    (GraphStore, "add"), (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
     (writer, "write_generation"), (writer, "commit_generation"), (artifacts.os, "replace"), (writer, "mark_live"),
     (retention, "_sweep"), (retention, "_forget"), (compact, "rebuild"), (compact, "compact_memory"),
     (compact, "_pack"), (rollback, "_revert"),
@@ -29,6 +29,7 @@ STEPS: list[tuple[Any, str]] = [
 
 def main(kb: str, corpus: str, last: str, action: str = "expand") -> None:
     countdown = Countdown(int(last))
+    record.BLOCK, record.PART = 3, 6
     for owner, name in STEPS:
         setattr(owner, name, countdown.around(getattr(owner, name)))
     change(action, Path(kb), Path(corpus))
