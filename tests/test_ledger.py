@@ -5,18 +5,19 @@ from pathlib import Path
 import pytest
 
 from kgqa.errors import StoreError
-from kgqa.ledger import DocumentRow, Ledger, SupportRow
+from kgqa.ledger import DocumentRow, Ledger
+from kgqa.ledger_writer import LedgerWriter, SupportRow
 
 ROW = DocumentRow("a", "source", "hash", "Title", None, "a.md", "toy", "")
 
 
-def support(ledger: Ledger, tail: str) -> SupportRow:
+def support(ledger: LedgerWriter, tail: str) -> SupportRow:
     terms = ledger.intern("urn:h"), ledger.intern("urn:r"), ledger.intern(tail)
     return (*terms, "", 0, 1, 0, 0, 0, 0, "given", 1.0)
 
 
 def write(path: Path, committed: int, tails: str, *, commit: bool = True) -> None:
-    with Ledger.write(path, committed) as ledger:
+    with LedgerWriter.open(path, committed) as ledger:
         ledger.put_document(ROW)
         ledger.replace("supports", "a", [support(ledger, f"urn:{tail}") for tail in tails])
         if commit:
@@ -62,17 +63,17 @@ def test_rows_of_a_generation_that_was_never_committed_are_undone(tmp_path: Path
 
 def test_ids_are_never_given_out_twice(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with Ledger.write(path, 0) as ledger:
+    with LedgerWriter.open(path, 0) as ledger:
         first = [ledger.intern(f"urn:{name}") for name in "abc"]
         ledger.commit()
-    with Ledger.write(path, 1) as ledger:
+    with LedgerWriter.open(path, 1) as ledger:
         assert [ledger.intern(f"urn:{name}") for name in "cab"] == [first[2], first[0], first[1]]
         assert ledger.intern("urn:d") not in first
 
 
 def test_part_of_a_run_can_fail_alone(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with Ledger.write(path, 0) as ledger:
+    with LedgerWriter.open(path, 0) as ledger:
         ledger.replace("supports", "a", [support(ledger, "urn:x")])
         rows = (support(ledger, f"urn:{1 / number}") for number in (1, 0))
         with pytest.raises(ZeroDivisionError), ledger.all_or_nothing():
@@ -85,7 +86,7 @@ def test_part_of_a_run_can_fail_alone(tmp_path: Path) -> None:
 def test_a_reader_opens_and_reads_while_a_writer_works(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     write(path, 0, "x")
-    with Ledger.write(path, 1) as ledger:
+    with LedgerWriter.open(path, 1) as ledger:
         ledger.replace("supports", "a", [support(ledger, f"urn:{number}") for number in range(20_000)])
         assert seen(path, 1) == "x"
         ledger.commit()
@@ -116,8 +117,8 @@ def test_a_damaged_file_is_an_error_with_a_remedy(tmp_path: Path, content: bytes
 def test_a_committed_ledger_that_is_gone_or_empty_is_no_new_one(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     with pytest.raises(StoreError, match="is missing"):
-        Ledger.write(path, 1)
+        LedgerWriter.open(path, 1)
     assert not path.exists()
     path.touch()
     with pytest.raises(StoreError, match="is no ledger"):
-        Ledger.write(path, 1)
+        LedgerWriter.open(path, 1)

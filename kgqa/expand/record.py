@@ -12,7 +12,8 @@ from kgqa.graph.formats import FactReader, Given, Name
 from kgqa.graph.restore import ExportedDocument
 from kgqa.graph.terms import canonical_term, is_literal, relation_text
 from kgqa.ids import ENTITY
-from kgqa.ledger import DocumentRow, Ledger, MentionRow, SupportRow
+from kgqa.ledger import DocumentRow
+from kgqa.ledger_writer import LedgerWriter, MentionRow, SupportRow
 from kgqa.schema import FOREVER, at
 from kgqa.types import Fact, Provenance
 
@@ -31,7 +32,7 @@ def move_none(names: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {}
 
 
-def record_prose(ledger: Ledger, extraction: Extracted, *, row: DocumentRow) -> None:
+def record_prose(ledger: LedgerWriter, extraction: Extracted, *, row: DocumentRow) -> None:
     """Makes the extraction all that its document states."""
     doc_id = row.doc_id
     ledger.put_document(row)
@@ -45,7 +46,7 @@ def record_prose(ledger: Ledger, extraction: Extracted, *, row: DocumentRow) -> 
     ledger.replace("mentions", doc_id, dict.fromkeys(_mentioned(ledger, extraction)))
 
 
-def _mentioned(ledger: Ledger, extraction: Extracted) -> Iterator[MentionRow]:
+def _mentioned(ledger: LedgerWriter, extraction: Extracted) -> Iterator[MentionRow]:
     """Which entities each passage mentions; values are left out, since a year that two passages share joins nothing."""
     starts = sorted(passage.span[0] for passage in extraction.passages)
     for mention in extraction.mentions:
@@ -53,7 +54,9 @@ def _mentioned(ledger: Ledger, extraction: Extracted) -> Iterator[MentionRow]:
             yield starts[bisect_right(starts, mention.span[0]) - 1], ledger.intern(mention.term)
 
 
-def record_given(ledger: Ledger, reader: FactReader, *, row: DocumentRow, content: str, reached: Progress) -> Progress:
+def record_given(
+    ledger: LedgerWriter, reader: FactReader, *, row: DocumentRow, content: str, reached: Progress
+) -> Progress:
     """Streams a file of facts in and makes them all that it states; `reached`: how far `reader` is in it already, of
     which the ledger knows under `content`.
 
@@ -75,7 +78,7 @@ def record_given(ledger: Ledger, reader: FactReader, *, row: DocumentRow, conten
     return Progress(reached.line, reached.facts, before + len(reader.skipped), is_whole=True)
 
 
-def _replace_given(ledger: Ledger, reader: FactReader, row: DocumentRow) -> Progress:
+def _replace_given(ledger: LedgerWriter, reader: FactReader, row: DocumentRow) -> Progress:
     """A file that stated something else before."""
     ledger.put_document(row)
     support = partial(Provenance, row.doc_id)
@@ -88,13 +91,13 @@ def _replace_given(ledger: Ledger, reader: FactReader, row: DocumentRow) -> Prog
     return Progress(0, num_facts, len(reader.skipped), is_whole=True)
 
 
-def _add_names(ledger: Ledger, reader: FactReader, doc_id: str) -> None:
+def _add_names(ledger: LedgerWriter, reader: FactReader, doc_id: str) -> None:
     """What the reader has come across since the last time."""
     ledger.add_names(doc_id, [(name.name, ledger.intern(name.term), int(name.preferred)) for name in reader.names])
     reader.names.clear()
 
 
-def record_exported(ledger: Ledger, document: ExportedDocument, *, row: DocumentRow) -> None:
+def record_exported(ledger: LedgerWriter, document: ExportedDocument, *, row: DocumentRow) -> None:
     """Makes what an export has of a document all that it states."""
     ledger.put_document(row)
     ledger.replace("supports", row.doc_id, map(_support(ledger), document))  # distinct: their nodes' names say all
@@ -104,12 +107,12 @@ def record_exported(ledger: Ledger, document: ExportedDocument, *, row: Document
     ledger.replace("mentions", row.doc_id, dict.fromkeys(mentions))
 
 
-def _record_names(ledger: Ledger, names: Iterable[Name], doc_id: str) -> None:
+def _record_names(ledger: LedgerWriter, names: Iterable[Name], doc_id: str) -> None:
     rows = ((name.name, ledger.intern(name.term), int(name.preferred)) for name in names)
     ledger.replace("names", doc_id, dict.fromkeys(rows))
 
 
-def _given(ledger: Ledger, reader: FactReader) -> Iterator[list[tuple[int, int, int, int]]]:
+def _given(ledger: LedgerWriter, reader: FactReader) -> Iterator[list[tuple[int, int, int, int]]]:
     """Blocks of (head, relation, tail, line) by their dense ids, without repetition; none is empty.
 
     A line's number tells its fact from all others, so only facts without one are kept in mind.
@@ -128,7 +131,7 @@ def _given(ledger: Ledger, reader: FactReader) -> Iterator[list[tuple[int, int, 
         yield list(zip(map(find, heads), map(find, relations), map(find, tails), lines, strict=True))
 
 
-def _support(ledger: Ledger) -> Callable[[Fact], SupportRow]:
+def _support(ledger: LedgerWriter) -> Callable[[Fact], SupportRow]:
     def row(fact: Fact) -> SupportRow:
         tail = canonical_term(fact.tail) if fact.tail.startswith('"') else fact.tail
         ids = ledger.intern(fact.head), ledger.intern(fact.relation), ledger.intern(tail)
@@ -142,7 +145,7 @@ def _source(source: Provenance) -> tuple[str, int, int, int, int, int, int, str,
     return source.sentence, *places, source.extractor, source.confidence
 
 
-def apply_redirects(ledger: Ledger, resolve: Resolve) -> None:
+def apply_redirects(ledger: LedgerWriter, resolve: Resolve) -> None:
     """Sets the nodes of all supports that this generation brings, or whose raw terms it moves.
 
     Which terms move follows from all alias statements together and from nothing else, so that the order in which
@@ -159,7 +162,7 @@ def apply_redirects(ledger: Ledger, resolve: Resolve) -> None:
         ledger.rows(f"UPDATE supports SET {nodes} WHERE born = :generation")
 
 
-def _move(ledger: Ledger, wanted: dict[int, int]) -> None:
+def _move(ledger: LedgerWriter, wanted: dict[int, int]) -> None:
     """Turns the redirects into `wanted`; the supports of raw terms that move die and are born again."""
     current = dict(ledger.connection.execute("SELECT raw, canonical FROM redirects WHERE died = ?", (FOREVER,)))
     moved = {raw for raw in current.keys() | wanted.keys() if current.get(raw) != wanted.get(raw)}

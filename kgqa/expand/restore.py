@@ -11,7 +11,7 @@ from kgqa.errors import ConfigError, InputError
 from kgqa.expand.plan import Corpus
 from kgqa.expand.record import record_exported
 from kgqa.graph.restore import Export
-from kgqa.ledger import Ledger
+from kgqa.ledger_writer import LedgerWriter
 from kgqa.progress import progress
 from kgqa.types import Delta
 
@@ -35,7 +35,7 @@ def exported_policy(export: Export) -> Policy:
         raise InputError(f"{export.path} has no policy for conflicts but {stored}; export it again") from error
 
 
-def restore_documents(ledger: Ledger, export: Export, delta: Delta, *, source: str) -> None:
+def restore_documents(ledger: LedgerWriter, export: Export, delta: Delta, *, source: str) -> None:
     """Makes what an export has of the delta's documents all that they state; from now on they come from `source`."""
     with progress("restoring", len(delta.hashes)) as advance:
         for row in export.documents():

@@ -24,7 +24,7 @@ from kgqa.generations import (
     write_generation,
 )
 from kgqa.graph.oxigraph import mark_live
-from kgqa.ledger import Ledger
+from kgqa.ledger_writer import LedgerWriter
 from kgqa.lock import writer_lock
 from kgqa.memory.embedder import Embedder
 from kgqa.memory.long_term import MemoryRefs
@@ -40,7 +40,7 @@ COUNTS = (
 class Writer:
     """The open knowledge base of the one writer, and the generation in the making."""
 
-    def __init__(self, kb: Path, base: Generation | None, ledger: Ledger) -> None:
+    def __init__(self, kb: Path, base: Generation | None, ledger: LedgerWriter) -> None:
         self.kb = kb
         self.base = base
         self.ledger = ledger
@@ -114,7 +114,7 @@ def writing(kb: Path) -> Iterator[Writer]:
         base = read_generation(kb, name) if name else None
         committed = base.number if base else 0
         _drop_uncommitted(kb, committed)
-        with Ledger.write(kb / "ledger.sqlite", committed) as ledger:
+        with LedgerWriter.open(kb / "ledger.sqlite", committed) as ledger:
             yield Writer(kb, base, ledger)
 
 

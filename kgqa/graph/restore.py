@@ -22,7 +22,8 @@ from kgqa.graph.formats import Name, fact_suffix, open_packed
 from kgqa.graph.oxigraph import GraphStore, Quad
 from kgqa.graph.terms import is_literal, lexical_form
 from kgqa.ids import DOCUMENT, document_iri, name_of, passage_iri
-from kgqa.ledger import DocumentRow, PassageRow
+from kgqa.ledger import DocumentRow
+from kgqa.ledger_writer import PassageRow
 from kgqa.types import Fact, Provenance
 
 _HEADER = re.compile(rb"^\s*(?:<|\[\s*\{\s*\"@id\"\s*:\s*\")" + pv.EXPORT.encode() + rb"[>\"]")

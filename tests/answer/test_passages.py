@@ -17,6 +17,7 @@ from kgqa.expand.compact import compact
 from kgqa.ids import passage_iri, passage_of
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.ledger import DocumentRow, Ledger
+from kgqa.ledger_writer import LedgerWriter
 from kgqa.memory.index import IndexOptions
 from kgqa.schema import drop_words
 from tests.expand.toy import build, fast_folder
@@ -27,7 +28,7 @@ texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join)
 
 def write(path: Path, committed: int, documents: dict[str, list[str]]) -> None:
     """One generation in which each document has these passages."""
-    with Ledger.write(path, committed) as ledger:
+    with LedgerWriter.open(path, committed) as ledger:
         for doc_id, passages in documents.items():
             ledger.put_document(DocumentRow(doc_id, "", "", "", None, "", "", ""))
             ledger.replace("passages", doc_id, [(100 * n, 100 * n + 9, text) for n, text in enumerate(passages)])

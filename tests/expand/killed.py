@@ -11,19 +11,19 @@ from kgqa import artifacts
 from kgqa.expand import apply, batches, compact, record, restore, retention, rollback, vectors, writer
 from kgqa.expand.plan import Corpus
 from kgqa.graph.oxigraph import GraphStore
-from kgqa.ledger import Ledger
+from kgqa.ledger_writer import LedgerWriter
 from kgqa.memory.index import IndexOptions
 from tests.countdown import Countdown
 from tests.expand.toy import settings
 
 STEPS: list[tuple[Any, str]] = [
-    (batches.BatchWriter, "add"), (batches.BatchWriter, "finish"), (Ledger, "replace"), (Ledger, "drop_document"),
-    (Ledger, "give"), (Ledger, "keep"), (restore, "record_exported"), (Ledger, "finish_bulk"),
-    (apply, "apply_redirects"), (apply, "open_live"), (apply, "build_graph"), (GraphStore, "remove"),
-    (GraphStore, "add"), (GraphStore, "snapshot"), (apply, "hash_folder"), (vectors, "apply_delta"), (Ledger, "commit"),
-    (writer, "write_generation"), (writer, "commit_generation"), (artifacts.os, "replace"), (writer, "mark_live"),
-    (retention, "_sweep"), (retention, "_forget"), (compact, "rebuild"), (compact, "compact_memory"),
-    (compact, "_pack"), (rollback, "_revert"),
+    (batches.BatchWriter, "add"), (batches.BatchWriter, "finish"), (LedgerWriter, "replace"),
+    (LedgerWriter, "drop_document"), (LedgerWriter, "give"), (LedgerWriter, "keep"), (restore, "record_exported"),
+    (LedgerWriter, "finish_bulk"), (apply, "apply_redirects"), (apply, "open_live"), (apply, "build_graph"),
+    (GraphStore, "remove"), (GraphStore, "add"), (GraphStore, "snapshot"), (apply, "hash_folder"),
+    (vectors, "apply_delta"), (LedgerWriter, "commit"), (writer, "write_generation"), (writer, "commit_generation"),
+    (artifacts.os, "replace"), (writer, "mark_live"), (retention, "_sweep"), (retention, "_forget"),
+    (compact, "rebuild"), (compact, "compact_memory"), (compact, "_pack"), (rollback, "_revert"),
 ]  # fmt: skip
 
 
