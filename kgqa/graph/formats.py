@@ -21,6 +21,7 @@ import pyoxigraph as ox
 
 from kgqa.errors import InputError
 from kgqa.graph.provenance import EXPORT, RESERVED, VOCABULARIES
+from kgqa.graph.statements import one_a_line, plain_statements
 from kgqa.graph.terms import canonical_term, from_node, is_literal, relation_text
 from kgqa.ids import DOCUMENT, entity_iri, relation_iri
 
@@ -44,14 +45,6 @@ _RDF_WHOLE = {
 _GRAPHML = ".graphml"
 _BLOCK = 1 << 20
 """Bytes that are parsed at once."""
-_SAFE = "A-Za-z0-9._~!$&'()*+,;=:@/-"
-_IRI = rf"<([A-Za-z][A-Za-z0-9+.-]*:(?://[A-Za-z0-9.-]+(?=[/?#>])|(?!//))[{_SAFE}]*+(?:\?[{_SAFE}?]*+)?(?:#[{_SAFE}?]*+)?)>"
-_STATEMENT = rf"^<(?!{'|'.join(map(re.escape, RESERVED))}){_IRI[1:]} {_IRI} {_IRI}"
-_PLAIN = {
-    ox.RdfFormat.N_TRIPLES: re.compile(rf"{_STATEMENT} ?\.\r?$", re.MULTILINE),
-    ox.RdfFormat.N_QUADS: re.compile(rf"{_STATEMENT} (?:{_IRI} )?\.\r?$", re.MULTILINE),
-}
-"""A statement of three IRIs that is certainly valid, as most lines of most graphs are: the parser need not see it."""
 _SHOWN = 5
 """Malformed lines that a warning names; all are counted."""
 FACT_SUFFIXES = frozenset(
@@ -137,10 +130,10 @@ class FactReader(Iterable[Given]):
         for lines in self._blocks():
             passed = max(0, min(self._after + 1 - number, len(lines)))
             number, lines = number + passed, lines[passed:]
-            if plain := _plain(lines, form):
+            if plain := plain_statements(lines, form):
                 for place, (head, relation, tail, *_) in enumerate(plain, number):
                     yield head, relation, tail, place
-            elif quads := _one_a_line(lines, form):
+            elif quads := one_a_line(lines, form):
                 for place, quad in enumerate(quads, number):
                     yield from self._fact(quad, place, _label_of_node)
             else:
@@ -260,28 +253,6 @@ class FactReader(Iterable[Given]):
         if self._strict:
             raise InputError(f"{self.path} line {line}: {reason}; mend it, or set strict=false to pass over such lines")
         self.skipped.append(Skipped(line, reason))
-
-
-def _plain(lines: list[bytes], form: ox.RdfFormat) -> list[tuple[str, ...]] | None:
-    """The terms of each line, where all are statements of IRIs that need no second look."""
-    data = b"".join(lines)
-    found: list[tuple[str, ...]] = _PLAIN[form].findall(data.decode("ascii")) if data.isascii() else []
-    return found if len(found) == len(lines) else None
-
-
-def _one_a_line(lines: list[bytes], form: ox.RdfFormat) -> list[ox.Quad] | None:
-    """The statement of each line, parsed at once; None where any line is not just one, so that each is to be looked at.
-
-    No line can hold two (the grammar ends a statement with its line), so that equal numbers say it all.
-    """
-    data = b"".join(lines).replace(b"\r\n", b"\n")
-    if b"\0" in data or b"\r" in data:
-        return None
-    try:
-        quads = list(ox.parse(data, form))
-    except (SyntaxError, ValueError):
-        return None
-    return quads if len(quads) == len(lines) else None
 
 
 def read_facts(path: Path, doc_id: str, *, strict: bool = False, after: int = 0) -> FactReader:

@@ -256,7 +256,7 @@ def agree(data: bytes, suffix: str) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = write(Path(folder) / f"f{suffix}", data)
         readings = [found(path)]
-        for way in ("_plain", "_one_a_line"):
+        for way in ("plain_statements", "one_a_line"):
             patch.setattr(formats, way, lambda *_: None)
             readings.append(found(path))
         assert readings[0] == readings[1] == readings[2]
