@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # an HTTP library, which only a server needs
     from kgqa.graph.endpoint import Endpoint
     from kgqa.graph.sparql import SparqlStore
 if TYPE_CHECKING:  # spaCy is loaded by what reads documents
+    from kgqa.expand.mapping import Ontology
     from kgqa.text.extract import Extractor
 
 _ENGINES = {"local": LocalEngine, "ray": RayEngine}
@@ -225,18 +226,23 @@ def _extractor(cfg: DictConfig) -> "Callable[[], Extractor]":
     )
 
 
+def ontology_of(cfg: DictConfig) -> "Callable[[], Ontology] | None":
+    """What opens the user's ontology, where there is one."""
+    from kgqa.expand.mapping import open_ontology
+
+    keys = cfg.extract
+    if not keys.ontology:
+        return None
+    embedder = cast(dict[str, Any], OmegaConf.to_container(cfg.embedder, resolve=True))
+    return partial(open_ontology, Path(keys.ontology), partial(load_embedder, **embedder), least=keys.ontology_least)
+
+
 def _reader(cfg: DictConfig) -> "Callable[[], TextExtractor]":
     """The extractor, under the user's ontology where there is one."""
-    opened, keys = _extractor(cfg), cfg.extract
-    if not keys.ontology:
-        return opened
     from kgqa.expand.mapping import open_mapped
 
-    embedder = cast(dict[str, Any], OmegaConf.to_container(cfg.embedder, resolve=True))
-    return partial(
-        open_mapped, opened, Path(keys.ontology), partial(load_embedder, **embedder),
-        least=keys.ontology_least, restrict=keys.ontology_restrict,
-    )  # fmt: skip
+    opened, ontology = _extractor(cfg), ontology_of(cfg)
+    return partial(open_mapped, opened, ontology, restrict=cfg.extract.ontology_restrict) if ontology else opened
 
 
 def _with_extractor(settings: Settings, cfg: DictConfig) -> Settings:

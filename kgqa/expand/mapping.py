@@ -88,18 +88,22 @@ class Ontology:
         """Changes when a property, the encoder or the threshold does."""
         return digest(*map(repr, self._properties), self._embedder.name, str(self._least))
 
-    def mapped(self, facts: Sequence[Fact], labels: Mapping[Span, str], *, restrict: bool) -> Iterator[Fact]:
-        """The facts of one document under the ontology's properties. `labels`: of its mentions, by their spans. What no
-        property is near to stays as it is, or is left out with `restrict`."""
+    def judged(
+        self, facts: Sequence[Fact], labels: Mapping[Span, str], *, restrict: bool
+    ) -> Iterator[tuple[Fact, Fact | None, str]]:
+        """Each fact of one document as it was read, and under the ontology's properties; or None, and why.
+
+        labels: of its mentions, by their spans. What no property is near to stays as it is, unless `restrict`.
+        """
         rows = [(fact, *_kinds_of(fact, labels)) for fact in facts]
         wordings = [_wordings(*row) for row in rows]
         self._look_up({text for row in wordings for texts, _ in row for text in texts})
         for row, texts in zip(rows, wordings, strict=True):
             found, is_near = self._under(*row, texts)
-            if found is not None:
-                yield found
-            elif not is_near and not restrict:
-                yield row[0]
+            if found is None and not is_near and not restrict:
+                found = row[0]
+            reason = "no property that is near joins these" if is_near else "no property is near"
+            yield row[0], found, "" if found else reason
 
     def _under(self, fact: Fact, head: Kinds, tail: Kinds, wordings: Sequence[Wording]) -> tuple[Fact | None, bool]:
         """The fact under the nearest property that admits its ends, if one does; and whether any is near."""
@@ -187,22 +191,23 @@ class OntologyExtractor:
         for one in self._extractor.extract(documents):
             labels = {mention.span: mention.label for mention in one.mentions}
             facts: dict[tuple[str, ...], Fact] = {}
-            for fact in self._ontology.mapped(one.facts, labels, restrict=self._restrict):
-                facts.setdefault((*fact.triple, str(fact.provenance.span[0])), fact)
+            for _, fact, _ in self._ontology.judged(one.facts, labels, restrict=self._restrict):
+                if fact:
+                    facts.setdefault((*fact.triple, str(fact.provenance.span[0])), fact)
             yield Reread(one.document, one.passages, one.mentions, tuple(facts.values()), one.aliases)
 
 
-def open_mapped(
-    open_extractor: Callable[[], TextExtractor],
-    path: Path,
-    open_embedder: Callable[[], Embedder],
-    *,
-    least: float,
-    restrict: bool,
-) -> OntologyExtractor:
-    """The extractor under the ontology of a file. Raises InputError where the file is none, ConfigError for a threshold
-    that no cosine can be."""
+def open_ontology(path: Path, open_embedder: Callable[[], Embedder], *, least: float) -> Ontology:
+    """The ontology of a file. Raises InputError where the file is none, ConfigError for a threshold that no cosine can
+    be."""
     if not -1 <= least <= 1:
         raise ConfigError(f"extract.ontology_least is {least}; it is a cosine, from -1 to 1")
-    ontology = Ontology(read_properties(path), open_embedder(), least=least)
+    return Ontology(read_properties(path), open_embedder(), least=least)
+
+
+def open_mapped(
+    open_extractor: Callable[[], TextExtractor], opened: Callable[[], Ontology], *, restrict: bool
+) -> OntologyExtractor:
+    """The extractor under the ontology that `opened` gives."""
+    ontology = opened()
     return OntologyExtractor(open_extractor(), ontology, restrict=restrict)

@@ -8,7 +8,7 @@ import pytest
 
 from kgqa.errors import ConfigError, InputError
 from kgqa.expand.batches import Extracted, Reread
-from kgqa.expand.mapping import Ontology, OntologyExtractor, open_mapped
+from kgqa.expand.mapping import Ontology, OntologyExtractor, open_ontology
 from kgqa.graph.ontology import read_properties
 from kgqa.ids import entity_iri, open_relation_iri
 from kgqa.memory.hashing import HashingEmbedder
@@ -125,9 +125,9 @@ def test_the_identity_follows_ontology_threshold_and_extractor(path: Path) -> No
 
 def test_thresholds_and_files_that_are_none(path: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"extract\.ontology_least is 2"):
-        open_mapped(Read, path, HashingEmbedder, least=2, restrict=False)
+        open_ontology(path, HashingEmbedder, least=2)
     with pytest.raises(InputError, match=r"extract\.ontology must name"):
-        open_mapped(Read, tmp_path / "none.ttl", HashingEmbedder, least=0.5, restrict=False)
+        open_ontology(tmp_path / "none.ttl", HashingEmbedder, least=0.5)
     empty = tmp_path / "empty.ttl"
     empty.write_text("<http://a> <http://b> <http://c> .", encoding="utf-8")
     with pytest.raises(InputError, match="names no property"):

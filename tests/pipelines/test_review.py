@@ -39,6 +39,25 @@ def test_a_threshold_and_other_languages_are_options_and_the_page_goes_where_it_
     assert "Der Physiker" in text
 
 
+ONTOLOGY = """@prefix : <http://example.org/> . @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+:birthPlace rdfs:label "birth place" ; skos:altLabel "born in" ; rdfs:domain :Person ; rdfs:range {range} .
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [(":Place", "birth place"), (":Film", '<span class="reason">no property that is near joins these</span>')],
+)
+def test_an_ontology_shows_what_it_makes_of_what_was_read(documents, given, shown):
+    Path("own.ttl").write_text(ONTOLOGY.replace("{range}", given))
+    options = ["extract.ontology=own.ttl", "embedder=hashing", "extract.english_only=false", "out=page.html"]
+    assert main([f"corpus.path={documents}", *options]) == 0
+    text = Path("page.html").read_text("utf-8")
+    assert shown in text
+    assert ("from &#34;born in&#34;" in text) == (given == ":Place")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [([], "corpus.path: no value"), (["corpus.path=nowhere"], "nowhere does not exist")],
