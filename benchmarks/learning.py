@@ -28,8 +28,9 @@ def trained(
     """
     cfg = compose_config(["encoder=minilm", *overrides])
     encoder = EncoderSettings(
-        cfg.encoder.kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets, cfg.encoder.tuned_layers
-    )
+        cfg.encoder.kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets,
+        tuned_layers=cfg.encoder.tuned_layers, lora_rank=cfg.encoder.lora_rank,
+    )  # fmt: skip
     sizes, options = (_plain(part) for part in (cfg.reasoner, cfg.trainer))
     del options["resume"], options["dev_questions"]
     vocabulary = Vocabulary(table)

@@ -38,8 +38,9 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     if cfg.task.kind == "babi":
         return train_stories(cfg, run_folder)
     kind = cfg.encoder.kind if cfg.encoder.kind != "auto" else default_encoder()
+    keys = cfg.encoder
     encoder = EncoderSettings(
-        kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets, cfg.encoder.tuned_layers
+        kind, keys.model, keys.width, keys.num_buckets, tuned_layers=keys.tuned_layers, lora_rank=keys.lora_rank
     )
     sizes = OmegaConf.to_container(cfg.reasoner, resolve=True)
     options = OmegaConf.to_container(cfg.trainer, resolve=True)

@@ -40,6 +40,8 @@ class EncoderSettings:
     num_buckets: int = 8192
     tuned_layers: int = 0
     """minilm and hf: how many of the last layers are trained with the reasoner."""
+    lora_rank: int = 0
+    """minilm and hf: rank of the updates that are trained beside the layers below; 0: none."""
 
     def build(self) -> TokenEncoder:
         """The token encoder; ModelError where its package is not installed."""
@@ -47,12 +49,11 @@ class EncoderSettings:
             return HashedTokens(width=self.width, num_buckets=self.num_buckets)
         from kgqa.memory import pretrained
 
+        trained = {"tuned_layers": self.tuned_layers, "lora_rank": self.lora_rank}
         if self.kind == "minilm":
-            tokenizer, model = pretrained.load_minilm()
-            return PretrainedTokens(tokenizer, model, name="minilm", tuned_layers=self.tuned_layers)
+            return PretrainedTokens(*pretrained.load_minilm(), name="minilm", **trained)
         if self.kind == "hf" and self.model:
-            tokenizer, model = pretrained.load_hf(self.model)
-            return PretrainedTokens(tokenizer, model, name=f"hf:{self.model}", tuned_layers=self.tuned_layers)
+            return PretrainedTokens(*pretrained.load_hf(self.model), name=f"hf:{self.model}", **trained)
         raise ModelError(f"no token encoder {self.kind!r} (model {self.model!r}); use encoder=minilm|transformer|hf")
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kgqa.errors import ModelError
+from kgqa.memory import low_rank
 from kgqa.memory.layers import SubwordBag
 
 PLACEHOLDER = "[MASK]"
@@ -66,7 +67,8 @@ class PretrainedTokens(nn.Module):
 
     The layers below stay as they are, and what they say of a text is remembered: however often a text comes, it goes
     through them once. `limit` bounds how many texts are remembered (float16: about 10 kB a text at 12 tokens and
-    width 384). Once training is over, `finish` lets the same be said of all layers.
+    width 384). Once training is over, `finish` lets the same be said of all layers. Of `lora_rank` 1 or more the layers
+    below have low-rank updates that are trained as well (see `kgqa.memory.low_rank`); until then nothing is remembered.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class PretrainedTokens(nn.Module):
         *,
         name: str,
         tuned_layers: int = 0,
+        lora_rank: int = 0,
         limit: int = 50_000,
         max_tokens: int = 256,
     ) -> None:
@@ -89,6 +92,7 @@ class PretrainedTokens(nn.Module):
         # In a tuple, so that the frozen weights are neither trained nor written into checkpoints.
         self._model = (model.eval().requires_grad_(False),)
         self.tuned = _cut(model, tuned_layers, name) if tuned_layers else nn.ModuleList()
+        self.updates = low_rank.adapt(model, lora_rank, name)
         self._known: dict[str, tuple[Tensor, Tensor]] = {}
         self._is_finished = False
 
@@ -97,6 +101,7 @@ class PretrainedTokens(nn.Module):
         (float32: about 20 kB each)."""
         self.eval()
         self._known.clear()
+        low_rank.merge(self._model[0])
         self._is_finished, self.limit = True, self.limit // 5
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -106,6 +111,8 @@ class PretrainedTokens(nn.Module):
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call, no-any-return]
 
     def forward(self, texts: Sequence[str]) -> TokenStates:
+        if self.updates and not self._is_finished:
+            return self._updated(texts)
         unknown = sorted({text for text in texts if text not in self._known})
         if len(self._known) + len(unknown) > self.limit:
             self._known.clear()
@@ -123,6 +130,34 @@ class PretrainedTokens(nn.Module):
                 for row, states in zip(part, tuned, strict=True):
                     rows[row] = states[: len(rows[row])]
         return _pad(rows, ranks)
+
+    def _updated(self, texts: Sequence[str]) -> TokenStates:
+        """All layers as they are now, with a gradient for what is trained; equal texts go through them once."""
+        number = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        tokens = [torch.tensor(one, device=self._device) for one in self._ids(list(number))]
+        by_length = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
+        rows = list[Tensor](tokens)
+        for start in range(0, len(tokens), _TOGETHER):
+            part = by_length[start : start + _TOGETHER]
+            ids = _pad([tokens[row] for row in part], [tokens[row] for row in part])
+            states = self._model[0](input_ids=ids.states, attention_mask=ids.mask.long()).last_hidden_state
+            for row, one in zip(part, self._tune(ids._replace(states=states)), strict=True):
+                rows[row] = one[: len(tokens[row])]
+        ranks = [self._ranks(ids) for ids in tokens]
+        return _pad([rows[number[text]] for text in texts], [ranks[number[text]] for text in texts])
+
+    @property
+    def _device(self) -> torch.device:
+        found: torch.device = next(self._model[0].parameters()).device
+        return found
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        found: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
+        return found
+
+    def _ranks(self, ids: Tensor) -> Tensor:
+        is_topic: Tensor = ids == self.tokenizer.mask_token_id
+        return is_topic.cumsum(-1) * is_topic
 
     def pieces(self, text: str) -> list[str]:
         """See `TokenEncoder`."""
@@ -148,8 +183,8 @@ class PretrainedTokens(nn.Module):
     def _encode(self, texts: list[str]) -> None:
         """Texts of one length go through the model together and without padding: what is remembered of a text is then
         the same to the last bit whichever others came with it."""
-        tokens = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
-        device = next(self._model[0].parameters()).device
+        tokens = self._ids(texts)
+        device = self._device
         by_length: dict[int, list[int]] = {}
         for row, one in enumerate(tokens):
             by_length.setdefault(len(one), []).append(row)
@@ -162,8 +197,7 @@ class PretrainedTokens(nn.Module):
                 states = self._model[0](input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.half()
                 if self._is_finished:
                     states = self._tune(TokenStates(states.float(), torch.ones_like(ids, dtype=torch.bool), ids))
-                is_topic = ids == self.tokenizer.mask_token_id
-                ranks = is_topic.cumsum(-1) * is_topic
+                ranks = self._ranks(ids)
                 self._known.update((texts[row], (states[n].clone(), ranks[n])) for n, row in enumerate(part))
 
 

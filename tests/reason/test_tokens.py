@@ -31,8 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def encoder(folder: Path, tuned_layers: int) -> PretrainedTokens:
-    built = EncoderSettings("hf", str(folder), tuned_layers=tuned_layers).build()
+def encoder(folder: Path, tuned_layers: int, lora_rank: int = 0) -> PretrainedTokens:
+    built = EncoderSettings("hf", str(folder), tuned_layers=tuned_layers, lora_rank=lora_rank).build()
     assert isinstance(built, PretrainedTokens)
     return built.eval()
 
@@ -112,3 +112,50 @@ def test_the_last_layers_learn_and_the_rest_is_not_written(folder: Path, tmp_pat
 def test_a_model_without_such_layers_is_refused(folder: Path) -> None:
     with pytest.raises(ModelError, match=r"it has 3 layers; set encoder\.tuned_layers=0"):
         encoder(folder, 4)
+
+
+@pytest.mark.parametrize("tuned_layers", [0, 1])
+def test_updates_of_low_rank_begin_as_the_frozen_encoder(folder: Path, tuned_layers: int) -> None:
+    updated = encoder(folder, tuned_layers, lora_rank=2)
+    assert len(updated.updates) == 2 * (3 - tuned_layers)  # queries and values of the layers that are not tuned
+    tokenizer, model = updated.tokenizer, transformers.BertModel.from_pretrained(folder).eval()
+    together = updated(TEXTS)
+    for row, text in enumerate(TEXTS):  # nothing is added: but for padding it would be the same to the last bit
+        ids = torch.tensor([tokenizer(text)["input_ids"]])
+        with torch.no_grad():
+            expected = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+            torch.testing.assert_close(together.states[row, : ids.shape[1]], expected[0])
+            if not tuned_layers:
+                assert torch.equal(updated([text]).states, expected)
+    assert together.topic_rank.tolist() == encoder(folder, 0)(TEXTS).topic_rank.tolist()
+
+
+def test_updates_of_low_rank_learn_alone_and_are_all_that_is_written(folder: Path, tmp_path: Path) -> None:
+    settings = ReasonerSettings(
+        EncoderSettings("hf", str(folder), lora_rank=2), {"width": 16, "num_heads": 2, "num_slots": 3}
+    )
+    reasoner = settings.build()
+    tokens = reasoner.token_encoder
+    assert isinstance(tokens, PretrainedTokens)
+    before = {name: weight.clone() for name, weight in tokens._model[0].named_parameters()}
+    for _ in range(2):  # the first step leaves A as it is, since B is zero
+        optimizer = torch.optim.SGD(tokens.parameters(), lr=0.1)
+        tokens(TEXTS).states.pow(3).sum().backward()
+        optimizer.step()
+    assert all(weight.grad is not None and weight.grad.any() for weight in tokens.parameters())
+    after = dict(tokens._model[0].named_parameters())
+    assert {name for name in before if not torch.equal(before[name], after[name])} == {
+        f"encoder.layer.{layer}.attention.self.{part}.{factor}"
+        for layer in range(3)
+        for part in ("query", "value")
+        for factor in ("down", "up")
+    }
+    written = {name: weight.shape for name, weight in reasoner.state_dict().items() if "token_encoder" in name}
+    assert sorted(set(written.values())) == [(2, 16), (16, 2)]
+    assert len(written) == 12
+    checkpoint.save(reasoner, settings, tmp_path, about={})
+    again, read = checkpoint.load(tmp_path)  # merged, and remembered in float16
+    assert read == settings
+    torch.testing.assert_close(again.token_encoder(TEXTS).states, tokens.eval()(TEXTS).states, atol=5e-3, rtol=0)
+    assert again.token_encoder._known
+    assert all(torch.equal(again.state_dict()[name], reasoner.state_dict()[name]) for name in written)
