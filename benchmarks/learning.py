@@ -30,6 +30,7 @@ def trained(
     encoder = EncoderSettings(
         cfg.encoder.kind, cfg.encoder.model, cfg.encoder.width, cfg.encoder.num_buckets,
         tuned_layers=cfg.encoder.tuned_layers, lora_rank=cfg.encoder.lora_rank,
+        max_tokens=cfg.encoder.max_tokens, window=cfg.encoder.window,
     )  # fmt: skip
     sizes, options = (_plain(part) for part in (cfg.reasoner, cfg.trainer))
     del options["resume"], options["dev_questions"]

@@ -40,8 +40,9 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     kind = cfg.encoder.kind if cfg.encoder.kind != "auto" else default_encoder()
     keys = cfg.encoder
     encoder = EncoderSettings(
-        kind, keys.model, keys.width, keys.num_buckets, tuned_layers=keys.tuned_layers, lora_rank=keys.lora_rank
-    )
+        kind, keys.model, keys.width, keys.num_buckets, tuned_layers=keys.tuned_layers, lora_rank=keys.lora_rank,
+        max_tokens=keys.max_tokens, window=keys.window,
+    )  # fmt: skip
     sizes = OmegaConf.to_container(cfg.reasoner, resolve=True)
     options = OmegaConf.to_container(cfg.trainer, resolve=True)
     resume = options.pop("resume")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kgqa.memory.near_attention import Near
 from kgqa.memory.ngrams import ngram_hashes
 
 
@@ -48,19 +49,19 @@ class EncoderLayer(nn.Module):
             nn.Linear(2 * width, width),
         )
 
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, states: Tensor, mask: Tensor, near: Near | None = None) -> Tensor:
         """`[n, L, W] -> [n, L, W]`. mask: `[n, L]`, True on what may be attended to; or `[n, heads, L, L]`, added to
-        the scores (1 in place of n or heads: the same for all).
+        the scores (1 in place of n or heads: the same for all). near: in its place, where not all see all.
         """
         n, length, width = states.shape
         projected = self.query_key_value(self.attention_norm(states))
         query, key, value = projected.view(n, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        # softmax(Q K^T / sqrt(d_k)) V
-        attended = F.scaled_dot_product_attention(
-            query, key, value,
-            attn_mask=mask if mask.dim() == 4 else mask[:, None, None, :],
-            dropout_p=self.dropout if self.training else 0.0,
-        )  # fmt: skip
+        dropout = self.dropout if self.training else 0.0
+        if near is not None:
+            attended = near.attend(query, key, value, dropout=dropout)
+        else:  # softmax(Q K^T / sqrt(d_k)) V
+            visible = mask if mask.dim() == 4 else mask[:, None, None, :]
+            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=visible, dropout_p=dropout)
         states = states + self.out(attended.transpose(1, 2).reshape(n, length, width))
         updated: Tensor = states + self.feed_forward(states)
         return updated

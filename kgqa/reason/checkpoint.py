@@ -42,14 +42,18 @@ class EncoderSettings:
     """minilm and hf: how many of the last layers are trained with the reasoner."""
     lora_rank: int = 0
     """minilm and hf: rank of the updates that are trained beside the layers below; 0: none."""
+    max_tokens: int = 256
+    """Of a text; what comes after is cut."""
+    window: int | None = None
+    """Tokens to each side that the reasoner's own layers let a token attend to; None: all."""
 
     def build(self) -> TokenEncoder:
         """The token encoder; ModelError where its package is not installed."""
         if self.kind == "transformer":
-            return HashedTokens(width=self.width, num_buckets=self.num_buckets)
+            return HashedTokens(width=self.width, num_buckets=self.num_buckets, max_tokens=self.max_tokens)
         from kgqa.memory import pretrained
 
-        trained = {"tuned_layers": self.tuned_layers, "lora_rank": self.lora_rank}
+        trained = {"tuned_layers": self.tuned_layers, "lora_rank": self.lora_rank, "max_tokens": self.max_tokens}
         if self.kind == "minilm":
             return PretrainedTokens(*pretrained.load_minilm(), name="minilm", **trained)
         if self.kind == "hf" and self.model:
@@ -80,7 +84,7 @@ class ReasonerSettings:
 
     def build(self) -> Reasoner:
         try:
-            return Reasoner(self.encoder.build(), **self.sizes)
+            return Reasoner(self.encoder.build(), window=self.encoder.window, **self.sizes)
         except TypeError as error:
             raise ModelError(f"the checkpoint's sizes do not fit this version: {error}; train again") from error
 

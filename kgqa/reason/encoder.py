@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from kgqa.errors import ConfigError
 from kgqa.memory.layers import EncoderLayer
+from kgqa.memory.near_attention import near
 from kgqa.reason.tokens import TokenStates
 
 
@@ -16,8 +18,21 @@ class QuestionEncoder(nn.Module):
 
     FARTHEST = 16
 
-    def __init__(self, token_width: int, *, width: int, num_layers: int, num_heads: int, dropout: float) -> None:
+    def __init__(
+        self,
+        token_width: int,
+        *,
+        width: int,
+        num_layers: int,
+        num_heads: int,
+        dropout: float,
+        window: int | None = None,
+    ) -> None:
+        """window: tokens to each side that a token attends to, beside all topics, which attend to all; None: all."""
         super().__init__()
+        if window is not None and window < 1:
+            raise ConfigError(f"encoder.window is {window}; give null, or how many tokens to each side are seen")
+        self.window = window
         self.project = nn.Linear(token_width, width)
         self.role = nn.Embedding(3, width)  # 0 a word, 1 this walk's topic, 2 another topic
         self.distance = nn.Embedding(2 * self.FARTHEST + 1, width)
@@ -36,8 +51,9 @@ class QuestionEncoder(nn.Module):
         distance = (place - topic_place).clamp(-self.FARTHEST, self.FARTHEST) + self.FARTHEST
         states = self.project(tokens.states) + self.role(role) + self.distance(distance)
         states = self.dropout(states)
+        seen = near(tokens.mask, tokens.topic_rank > 0, self.window) if self.window else None
         for layer in self.layers:
-            states = layer(states, tokens.mask)
+            states = layer(states, tokens.mask, seen)
         normed: Tensor = self.norm(states)
         return normed
 

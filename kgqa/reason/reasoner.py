@@ -65,9 +65,11 @@ class Reasoner(nn.Module):
         dropout: float = 0.1,
         num_facts: int = 0,
         fact_width: int = 0,
+        window: int | None = None,
     ) -> None:
         """num_facts: slots that hold facts of the long-term memory before the first hop, vectors of `fact_width`.
-        Raises ConfigError where what the hops write would find no slot beside them."""
+        window: tokens to each side that a token of a question attends to; None: all. Raises ConfigError where what the
+        hops write would find no slot beside the facts."""
         super().__init__()
         if num_facts and (not use_memory or num_facts + max_hops - 1 > num_slots):
             raise ConfigError(
@@ -77,8 +79,9 @@ class Reasoner(nn.Module):
         self.token_encoder = token_encoder
         self.max_hops, self.use_exclusion = max_hops, use_exclusion
         self.question_encoder = QuestionEncoder(
-            token_encoder.width, width=width, num_layers=num_layers, num_heads=num_heads, dropout=dropout
-        )
+            token_encoder.width, width=width, num_layers=num_layers, num_heads=num_heads, dropout=dropout,
+            window=window,
+        )  # fmt: skip
         self.instructions = Instructions(
             token_encoder.width,
             width=width,

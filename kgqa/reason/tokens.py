@@ -82,8 +82,12 @@ class PretrainedTokens(nn.Module):
         limit: int = 50_000,
         max_tokens: int = 256,
     ) -> None:
-        """ModelError where the model has fewer layers, or keeps them elsewhere than BERT and its kin."""
+        """ModelError where the model has fewer layers, keeps them elsewhere than BERT and its kin, or ends before
+        `max_tokens`."""
         super().__init__()
+        places = getattr(model.config, "max_position_embeddings", None) or 0
+        if 0 < places < max_tokens:
+            raise ModelError(f"{name} has {places} places for tokens; set encoder.max_tokens={places} or less")
         self.name = name
         self.width = int(model.config.hidden_size)
         self.limit = limit

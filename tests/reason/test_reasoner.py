@@ -1,10 +1,13 @@
 """What the reasoner's equations promise: ranges, sets, exclusion, intersection, and nothing per entity or relation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from kgqa.errors import ConfigError
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.examples import Example, collate
 from kgqa.reason.follow import edge_index
@@ -143,3 +146,22 @@ def test_memory_reaches_the_next_hop(toy: TripleTable, monkeypatch: pytest.Monke
         hops, _, _ = one.instruct(walks, relations, walker)
         (gradient,) = torch.autograd.grad(hops[1].attention[0].square().sum(), relations, allow_unused=True)
         assert (gradient is not None and bool(gradient.abs().max() > 0)) == use_memory
+
+
+def test_a_window_changes_nothing_but_long_questions(toy: TripleTable) -> None:
+    """The same weights with and without it; tokens further apart than the window see each other by way of topics."""
+    built = []
+    for window in (None, 4):
+        torch.manual_seed(0)
+        encoder = HashedTokens(width=32, num_buckets=512, max_tokens=1200)
+        built.append(Reasoner(encoder, width=32, num_heads=2, num_slots=4, window=window).eval())
+    examples = questions(toy)[:1]
+    long = [replace(examples[0], text=f"{'long ago, ' * 400} {examples[0].text}")]
+    for some, is_same in ((examples, True), (long, False)):
+        dense, sparse = (
+            one(collate(some).walks, edge_index(toy), one.relation_features(toy.relation_texts)) for one in built
+        )
+        assert torch.allclose(dense.answers, sparse.answers, atol=1e-6) == is_same
+        assert sparse.answers.isfinite().all()
+    with pytest.raises(ConfigError, match=r"encoder\.window is 0"):
+        Reasoner(HashedTokens(width=8, num_buckets=64), width=8, num_heads=2, num_slots=4, window=0)
