@@ -21,6 +21,7 @@ from kgqa.reason.instructions import Hop
 from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
 from kgqa.reason.priming import Primer
 from kgqa.reason.reasoner import Reasoner, Walks, confidence, relative_constraint
+from kgqa.reason.types import Asked, Filters, asked, of_asked_types, passed, shown, types_of
 from kgqa.types import Question, Topic
 
 NO_ENTITY = "no such entity"
@@ -59,6 +60,7 @@ class Instructed(NamedTuple):
     clear: Floats  # [B] weight of the relation that the wording asks for first
     question: Ints  # [B]
     first_walk: Ints  # [Q + 1]
+    filters: Filters | None
 
 
 class _SoftWalker:
@@ -90,10 +92,10 @@ class Predictor:
     ) -> None:
         """primer: finds the facts that a reasoner of `settings.num_facts` is handed."""
         self.reasoner = reasoner.eval()
-        self.primer, self.entity_texts = primer, table.entity_texts
+        self.primer, self.entities, self.entity_texts = primer, table.entities, table.entity_texts
         self.settings = settings
         self.batch_size, self.max_paths = batch_size, max_paths
-        self.vocabulary = Vocabulary(table)
+        self.vocabulary, self.types = Vocabulary(table), types_of(table)
         self.adjacency = Adjacency(table)
         with torch.inference_mode():
             self.relation_texts = table.relation_texts
@@ -150,22 +152,26 @@ class Predictor:
         best, weight = heaviest(weights, len(examples))
         sure = confidence(*map(torch.from_numpy, (weight, said.stops, said.question))).tolist()
         programs = self._programs(said, best, topics)
+        wanted = self._asked(programs, said, best)
         hard = self._run(programs, said)
         programs = [{walk: _shortest(branch, hard, walk) for walk, branch in one.items()} for one in programs]
         ends, counts = self._ends(programs, said)
         found = self._answers(hard, said, ends, counts)
+        if self.types is not None and any(wanted):
+            found = of_asked_types(found, wanted, self.types)
         weight_of_found = self.adjacency.weights_at(weights, found.row, found.entity)
         order = np.lexsort((-weight_of_found, found.row))
         border = np.searchsorted(found.row, np.arange(len(examples) + 1)).tolist()
         entities, scores = found.entity[order].tolist(), weight_of_found[order].tolist()
         answers = [entities[first:last] for first, last in pairwise(border)]
-        paths = self._paths(hard, programs, [some[: self.max_paths] for some in answers])
+        paths = self._paths(hard, programs, wanted, [some[: self.max_paths] for some in answers])
         for q, program in enumerate(programs):
             if not program:
                 yield Prediction(confidence=sure[q], reason=_why_not(said, q))
                 continue
             part = scores[border[q] : border[q + 1]]
-            yield Prediction(answers[q], part, tuple(program.values()), paths[q], sure[q], _why_not(said, q))
+            branches = (*program.values(), *(one.branch for one in wanted[q]))
+            yield Prediction(answers[q], part, branches, paths[q], sure[q], _why_not(said, q))
 
     def walks(self, examples: Sequence[Example]) -> Walks:
         """A batch of examples with at least one topic each, with the facts that the reasoner is handed."""
@@ -187,7 +193,7 @@ class Predictor:
             self.adjacency.num_entities,
         )  # fmt: skip
         walker = _SoftWalker(self.adjacency, start, len(walks.texts), use_exclusion=self.reasoner.use_exclusion)
-        hops, stops, constraint = self.reasoner.instruct(walks, self.relations, walker)
+        hops, stops, constraint, filters = self.reasoner.instruct(walks, self.relations, walker, self.types)
         constraint = relative_constraint(constraint, walks.question, walks.num_questions)
         question = walks.question.numpy()
         return Instructed(
@@ -197,13 +203,14 @@ class Predictor:
             clear=hops[0].clear.numpy(),
             question=question,
             first_walk=np.searchsorted(question, np.arange(walks.num_questions + 1)),
+            filters=filters,
         )
 
     def _answers(self, walked: Walked, said: Instructed, stops: Floats, constraint: Floats) -> Frontier:
         """Weights of a batch's answers, with questions as rows: what all counting topics of a question agree on."""
         parts = [
             step._replace(weight=step.weight * stop[step.row])
-            for step, stop in zip(walked.reached[1:], stops, strict=True)
+            for step, stop in zip(self._filtered(walked, said), stops, strict=True)
         ]
         row, entity, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
         ended = collect(row, entity, weight, self.adjacency.num_entities)
@@ -224,6 +231,26 @@ class Predictor:
             answers = answers._replace(weight=(answers.weight * (1 - counted * (1 - there))).astype(np.float32))
         return select(answers, answers.weight > 0)
 
+    def _filtered(self, walked: Walked, said: Instructed) -> list[Frontier]:
+        """What each hop of soft walks reached, as far as it is of a type that is asked for."""
+        if said.filters is None or self.types is None or walked is not said.soft:
+            return walked.reached[1:]
+        return [passed(step, said.filters, self.types, t) for t, step in enumerate(walked.reached[1:])]
+
+    def _asked(self, programs: list[dict[int, Branch]], said: Instructed, best: Ints) -> list[list[Asked]]:
+        """For each question the types that its answers are to be of."""
+        if said.filters is None or self.types is None:
+            return [[] for _ in programs]
+        return [
+            [
+                one
+                for walk, branch in program.items()
+                if (one := asked(said.filters, self.types, self.entities, step=len(branch.relations) - 1,
+                                 walk=walk, answer=int(best[q])))
+            ]
+            for q, program in enumerate(programs)
+        ]  # fmt: skip
+
     def _programs(self, said: Instructed, best: Ints, topics: list[list[Topic]]) -> list[dict[int, Branch]]:
         """For each question, by walk, the branches that lead to its best answer (-1: none, and no branches); a topic
         that hardly counts gives none."""
@@ -231,7 +258,7 @@ class Predictor:
         answer = best[said.question[walk]]
         ends = [
             stop[walk] * self.adjacency.weights_at(step, walk, answer)
-            for stop, step in zip(said.stops, said.soft.reached[1:], strict=True)
+            for stop, step in zip(said.stops, self._filtered(said.soft, said), strict=True)
         ]
         found = said.soft.back(walk, answer, np.argmax(ends, axis=0) + 1)
         programs: list[dict[int, Branch]] = [{} for _ in topics]
@@ -284,21 +311,30 @@ class Predictor:
         return ends, counts
 
     def _paths(
-        self, hard: Walked, programs: list[dict[int, Branch]], answers: list[list[int]]
+        self, hard: Walked, programs: list[dict[int, Branch]], wanted: list[list[Asked]], answers: list[list[int]]
     ) -> list[list[list[Edge]]]:
         """For each question, for each of some answers and each branch the path that leads there."""
-        wanted = [
+        ends = [
             (q, walk, answer, len(branch.relations))
             for q, program in enumerate(programs)
             for answer in answers[q]
             for walk, branch in program.items()
         ]
-        question, *where = np.array(wanted, dtype=np.int64).reshape(-1, 4).T
+        question, *where = np.array(ends, dtype=np.int64).reshape(-1, 4).T
         paths: list[list[list[Edge]]] = [[] for _ in programs]
         for q, back in zip(question.tolist(), hard.back(*where), strict=True):
             if back is not None:
                 paths[q].append([edge for edge, _ in back])
+        for q, some in enumerate(wanted):
+            if self.types is not None and some:
+                paths[q] += [shown(self.types, one, answer) for answer in answers[q] for one in some]
+                paths[q].sort(key=lambda path, rank=answers[q]: rank.index(_end(path)))  # type: ignore[misc]
         return paths
+
+
+def _end(path: list[Edge]) -> int:
+    head, _, tail, inverse = path[-1]
+    return head if inverse else tail
 
 
 def _shortest(branch: Branch, hard: Walked, walk: int) -> Branch:

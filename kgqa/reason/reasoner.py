@@ -19,6 +19,7 @@ from kgqa.reason.encoder import QuestionEncoder, summary
 from kgqa.reason.follow import EdgeIndex, follow, ways
 from kgqa.reason.instructions import Facts, Hop, Instructions, Reading
 from kgqa.reason.tokens import TokenEncoder, pooled
+from kgqa.reason.types import Filters, TypeFilter, Types, passing
 
 
 class Walks(NamedTuple):
@@ -46,6 +47,16 @@ class Reasoning(NamedTuple):
     constraint: Tensor  # [B] how far the walk must hold (1 for the only walk of a question)
 
 
+class Told(NamedTuple):
+    """What a walker was told, hop by hop, and what is made of where it came."""
+
+    hops: list[Hop]
+    stops: Tensor  # [T, B]
+    constraint: Tensor  # [B]
+    filters: Filters | None
+    """None where nothing is known of types, or the reasoner does not ask."""
+
+
 class Reasoner(nn.Module):
     """Question encoder, instructions and hops; the sizes are conf/reasoner's."""
 
@@ -62,6 +73,7 @@ class Reasoner(nn.Module):
         allocator: Allocator = "dnc",
         use_memory: bool = True,
         use_exclusion: bool = True,
+        use_types: bool = False,
         dropout: float = 0.1,
         num_facts: int = 0,
         fact_width: int = 0,
@@ -95,6 +107,7 @@ class Reasoner(nn.Module):
             num_facts=num_facts,
             fact_width=fact_width,
         )
+        self.type_filter = TypeFilter(token_encoder.width, width) if use_types else None
         self.constraint = nn.Linear(2 * width, 1)
         nn.init.constant_(self.constraint.bias, 2.0)  # every topic counts until one is learned not to
 
@@ -102,8 +115,8 @@ class Reasoner(nn.Module):
         """What the scorer sees of each relation: `[R, D]`, unit rows."""
         return pooled(self.token_encoder(texts))
 
-    def instruct(self, walks: Walks, relations: Tensor, walker: "Walker") -> tuple[list[Hop], Tensor, Tensor]:
-        """Tell `walker` where to go, hop by hop: the hops, stops `[T, B]`, constraint `[B]`.
+    def instruct(self, walks: Walks, relations: Tensor, walker: "Walker", types: Types | None = None) -> Told:
+        """Tell `walker` where to go, hop by hop.
 
         `relations: [R, D]` are the features of the graph's relations. Equal wordings are encoded once.
         """
@@ -126,15 +139,19 @@ class Reasoner(nn.Module):
                 around = walker.around()
                 stops.append(self.instructions.stop(reading, hop, relations, around))
         constraint = torch.sigmoid(self.constraint(reading.question)).squeeze(-1)
-        return hops, _stop_distribution(stops, like=constraint), constraint
+        filters = None
+        if self.type_filter is not None and types is not None:
+            filters = self.type_filter(hops, reading, self.relation_features(types.texts))
+        return Told(hops, _stop_distribution(stops, like=constraint), constraint, filters)
 
-    def forward(self, walks: Walks, edges: EdgeIndex, relations: Tensor) -> Reasoning:
+    def forward(self, walks: Walks, edges: EdgeIndex, relations: Tensor, types: Types | None = None) -> Reasoning:
         """Answer a batch over the graph `edges`, whose relations have the features `relations: [R, D]`."""
         walker = DenseWalker(walks, edges, use_exclusion=self.use_exclusion)
-        hops, stops, constraint = self.instruct(walks, relations, walker)
+        hops, stops, constraint, filters = self.instruct(walks, relations, walker, types)
         walk = torch.zeros_like(walker.reached[0])
-        for stop, arrived in zip(stops, walker.reached[1:], strict=True):
-            walk = walk + stop * arrived
+        for step, (stop, arrived) in enumerate(zip(stops, walker.reached[1:], strict=True)):
+            ended = stop * arrived
+            walk = walk + (ended if filters is None or types is None else ended * passing(filters, types, step))
         constraint = relative_constraint(constraint, walks.question, walks.num_questions)
         answers = combine(walk, constraint, walks.question, walks.num_questions)
         return Reasoning(answers, hops, walker.reached, stops, constraint)

@@ -27,6 +27,7 @@ from kgqa.reason.priming import Primer
 from kgqa.reason.reasoner import Reasoner, Reasoning, confidence
 from kgqa.reason.rewording import Rewordings
 from kgqa.reason.synthetic import Graph, PathQuestions
+from kgqa.reason.types import Types, types_of
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class ReasonerTraining(pl.LightningModule):
         edges: EdgeIndex,
         relation_texts: list[str],
         *,
+        types: Types | None = None,
         learning_rate: float,
         encoder_learning_rate: float,
         weight_decay: float,
@@ -49,7 +51,7 @@ class ReasonerTraining(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.reasoner = reasoner
-        self.relation_texts = relation_texts
+        self.relation_texts, self.types = relation_texts, types
         self.seed = seed
         self.learning_rate, self.encoder_learning_rate = learning_rate, encoder_learning_rate
         self.weight_decay, self.warmup_steps = weight_decay, warmup_steps
@@ -68,7 +70,7 @@ class ReasonerTraining(pl.LightningModule):
 
     def forward(self, batch: Batch) -> Reasoning:
         relations = self.reasoner.relation_features(self.relation_texts)
-        reasoning: Reasoning = self.reasoner(batch.walks, self.edges, relations)
+        reasoning: Reasoning = self.reasoner(batch.walks, self.edges, relations, self.types)
         return reasoning
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -177,7 +179,7 @@ def fit(
         checkpoint.start_from(reasoner, settings, Path(options.start_from))
     edges = edge_index(table)
     module = ReasonerTraining(
-        reasoner, edges, table.relation_texts, learning_rate=options.learning_rate,
+        reasoner, edges, table.relation_texts, types=types_of(table), learning_rate=options.learning_rate,
         encoder_learning_rate=options.encoder_learning_rate, weight_decay=options.weight_decay,
         warmup_steps=options.warmup_steps, unanswerable_weight=options.unanswerable_weight, seed=seed,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.examples import Example, collate
 from kgqa.reason.follow import edge_index
 from kgqa.reason.instructions import Hop
-from kgqa.reason.reasoner import DenseWalker, Reasoner, Walker, Walks, combine, relative_constraint, saturate
+from kgqa.reason.reasoner import DenseWalker, Reasoner, Told, Walker, Walks, combine, relative_constraint, saturate
 from kgqa.reason.tokens import PLACEHOLDER, HashedTokens, pooled
 
 
@@ -88,10 +88,10 @@ def test_hops_follow_stop_and_leave_out(reasoner: Reasoner, toy: TripleTable, mo
         ]
         stops = torch.tensor([[0.0], [1.0]])
 
-        def instruct(_self: Reasoner, _walks: Walks, _relations: Tensor, walker: Walker) -> tuple[object, ...]:
+        def instruct(_self: Reasoner, _walks: Walks, _relations: Tensor, walker: Walker, _types: None) -> Told:
             for hop in hops:
                 walker.follow(hop)
-            return hops, stops, torch.ones(1)
+            return Told(hops, stops, torch.ones(1), None)
 
         monkeypatch.setattr(Reasoner, "instruct", instruct)
         one = Example(f"who else got what {PLACEHOLDER} got", (((at("anna"), 1.0),),), None)
@@ -143,7 +143,7 @@ def test_memory_reaches_the_next_hop(toy: TripleTable, monkeypatch: pytest.Monke
         walker = DenseWalker(walks, edge_index(toy), use_exclusion=True)
         nothing = torch.zeros(1, 2 * len(texts))
         monkeypatch.setattr(walker, "around", lambda nothing=nothing: nothing)  # the surroundings would tell as well
-        hops, _, _ = one.instruct(walks, relations, walker)
+        hops = one.instruct(walks, relations, walker).hops
         (gradient,) = torch.autograd.grad(hops[1].attention[0].square().sum(), relations, allow_unused=True)
         assert (gradient is not None and bool(gradient.abs().max() > 0)) == use_memory
 
