@@ -22,9 +22,9 @@ def train_stories(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
     sizes, options = (OmegaConf.to_container(task[part], resolve=True) for part in ("reader", "training"))
     folder = (Path(task.resume) if task.resume else run_folder) / "checkpoints"
     stories = read_stories([Path(path) for path in task.train], "train")
-    scores = fit(stories, sizes, StoryTraining(**options), folder=folder, seed=cfg.seed)
+    scores = fit(stories, sizes, StoryTraining(**options), folder=folder, seed=cfg.seed, device=cfg.device)
     valid = read_stories([Path(path) for path in task.valid], "valid")
-    errors = evaluate(folder / "best", valid, batch_questions=options["batch_questions"])
+    errors = evaluate(folder / "best", valid, batch_questions=options["batch_questions"], device=cfg.device)
     write_json(run_folder / "errors.json", {str(number): error for number, error in errors.items()})
     LOG.info("%s", ", ".join(f"task {number}: {error:.1f} %" for number, error in errors.items()))
     return {

@@ -45,6 +45,10 @@ class StoryBatch(NamedTuple):
     answer: Tensor  # [Q] number of the answer; 0: one that training never had
     task: Tensor  # [Q]
 
+    def to(self, device: torch.device) -> "StoryBatch":
+        """The same on a device."""
+        return StoryBatch(*(part.to(device, non_blocking=True) for part in self))
+
 
 class NumberedStory(NamedTuple):
     """One story as rows of `StorySet.texts`."""

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from kgqa.errors import ConfigError, InputError, ModelError
 from kgqa.ids import digest
+from kgqa.memory.devices import torch_device
 from kgqa.memory.unfinished import keep, resume
 from kgqa.runs import append_metrics
 from kgqa.stories.babi import Story
@@ -48,13 +49,20 @@ class StoryTraining:
 
 
 def fit(
-    stories: Sequence[Story], sizes: Mapping[str, Any], options: StoryTraining, *, folder: Path, seed: int
+    stories: Sequence[Story],
+    sizes: Mapping[str, Any],
+    options: StoryTraining,
+    *,
+    folder: Path,
+    seed: int,
+    device: str = "cpu",
 ) -> dict[str, float]:
     """Train a reader of these sizes; the best one by the held-out stories' mean error stays in `folder`/best.
 
     A training that was interrupted goes on from `folder`/last.safetensors when it is started again with the same
     stories, sizes, options and seed, and ends with the weights of an uninterrupted one. Returns the dev error, in
-    percent, and how many steps were done. Raises ModelError when the loss stops being a number.
+    percent, and how many steps were done. device: auto | cpu | cuda:N. Raises ModelError when the loss stops being a
+    number.
     """
     lexicon = Lexicon.of(stories)
     train, dev = _divided(stories, options.dev_fraction, seed)
@@ -64,7 +72,7 @@ def fit(
         *(text for story in stories for text in (*story.sentences, *(one.text for one in story.questions))),
     )
     torch.manual_seed(seed)
-    reader = build(sizes, lexicon)
+    reader = build(sizes, lexicon).to(torch_device(device))
     optimizer = torch.optim.AdamW(
         reader.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
     )
@@ -91,9 +99,10 @@ def fit(
     return {"dev_error": best, "steps": first}
 
 
-def evaluate(folder: Path, stories: Sequence[Story], *, batch_questions: int) -> dict[int, float]:
+def evaluate(folder: Path, stories: Sequence[Story], *, batch_questions: int, device: str = "cpu") -> dict[int, float]:
     """The error of each task, in percent, by the reader in `folder`."""
     reader, lexicon, about = load_reader(folder)
+    reader.to(torch_device(device))
     max_words, max_sentences = about["sizes"]["max_words"], about["max_sentences"]
     data = StorySet(stories, lexicon, max_sentences=max_sentences, max_words=max_words)
     return task_errors(reader, data, batch_questions)
@@ -104,8 +113,9 @@ def task_errors(reader: StoryReader, data: StorySet, batch_questions: int) -> di
     """The share of wrong answers of each task, in percent."""
     reader.eval()
     wrong, asked = Counter[int](), Counter[int]()
+    device = next(reader.parameters()).device
     for batch in data.batches(batch_questions):
-        missed = reader(batch).argmax(-1) != batch.answer
+        missed = reader(batch.to(device)).argmax(-1).cpu() != batch.answer
         asked.update(batch.task.tolist())
         wrong.update(batch.task[missed].tolist())
     reader.train()
@@ -143,6 +153,7 @@ def _advance(
     # Linear warm-up, then linear decay to a fiftieth.
     rate = min(1.0, (step + 1) / options.warmup_steps) * max(0.02, 1 - step / options.steps)
     optimizer.param_groups[0]["lr"] = options.learning_rate * rate
+    batch = batch.to(next(reader.parameters()).device)
     loss = F.cross_entropy(reader(batch), batch.answer)
     if not torch.isfinite(loss):
         raise ModelError(f"the loss of step {step} is {loss.item()}; lower task.training.learning_rate")

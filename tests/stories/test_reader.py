@@ -25,7 +25,10 @@ def data_of(stories: list[Story], lexicon: Lexicon) -> StorySet:
     return StorySet(stories, lexicon, max_sentences=50, max_words=8)
 
 
-@pytest.mark.parametrize("changes", [{}, {"use_links": False}, {"use_memory": False}])
+LARGER = {"num_joint_layers": 2, "num_word_layers": 1}
+
+
+@pytest.mark.parametrize("changes", [{}, {"use_links": False}, {"use_memory": False}, LARGER])
 def test_a_question_is_answered_alike_alone_and_in_a_batch(changes: dict[str, Any]) -> None:
     stories = made(3, 10)
     lexicon = Lexicon.of(stories)
@@ -37,11 +40,12 @@ def test_a_question_is_answered_alike_alone_and_in_a_batch(changes: dict[str, An
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
 
 
-def test_what_comes_after_a_question_does_not_change_its_answer() -> None:
+@pytest.mark.parametrize("changes", [{}, LARGER])
+def test_what_comes_after_a_question_does_not_change_its_answer(changes: dict[str, Any]) -> None:
     first = Story(1, ("ann sun", "bob sea"), (Asked("ann", "sun", 2),))
     longer = Story(1, ("ann sun", "bob sea", "ann sea", "ann dog"), (Asked("ann", "sun", 2),))
     lexicon = Lexicon.of([first, longer, *made(1, 3)])
-    reader = reader_of(lexicon)
+    reader = reader_of(lexicon, **changes)
     answers = [reader(data_of([story], lexicon).batch(data_of([story], lexicon).stories)) for story in (first, longer)]
     torch.testing.assert_close(*answers, atol=1e-5, rtol=1e-5)
 
@@ -57,9 +61,10 @@ def test_the_order_of_sentences_and_words_matters() -> None:
 
 
 @pytest.mark.parametrize("story", [Story(1, (), (Asked("ann", "sun", 0),)), Story(1, ("",), (Asked("", "sun", 1),))])
-def test_nothing_said_and_nothing_asked_still_give_an_answer(story: Story) -> None:
+@pytest.mark.parametrize("changes", [{}, LARGER])
+def test_nothing_said_and_nothing_asked_still_give_an_answer(story: Story, changes: dict[str, Any]) -> None:
     lexicon = Lexicon.of([story, *made(1, 3)])
-    reader = reader_of(lexicon).train()
+    reader = reader_of(lexicon, **changes).train()
     logits = reader(next(iter(data_of([story], lexicon).batches(9))))
     logits.sum().backward()
     assert torch.isfinite(logits).all()
