@@ -28,15 +28,20 @@ def composition_table(rules: Iterable[Rule], num_relations: int) -> Floats:
     return shares
 
 
-def compose(facts: Iterable[tuple[int, int, int]], table: Floats, num_entities: int) -> Floats:
+def compose(
+    facts: Iterable[tuple[int, int, int]], table: Floats, num_entities: int, *, both_ways: bool = True
+) -> Floats:
     """P(r | x, y) for all pairs of a graph: `[n, n, 2R]`, zero where nothing joins them.
 
-    `facts`: (head, relation, tail) in [0, n), [0, R), [0, n). The work is n^3 of `table` at most: some dozen entities.
+    `facts`: (head, relation, tail) in [0, n), [0, R) or [0, 2R), [0, n); `both_ways`: each also says its inverse. The
+    work is n^3 of `table` at most: some dozen entities.
     """
     width = len(table)
     between = np.zeros((num_entities, num_entities, width), dtype=np.float32)
     for head, relation, tail in facts:
-        between[head, tail, relation] = between[tail, head, (relation + width // 2) % width] = 1
+        between[head, tail, relation] = 1
+        if both_ways:
+            between[tail, head, (relation + width // 2) % width] = 1
     between /= between.sum(-1, keepdims=True).clip(min=1)
     while True:
         known = between.any(-1)

@@ -18,7 +18,7 @@ _PROPERTY = re.compile(r"\^?P[1-9]\d*")
 _GRAMMAR = {
     "verb": frozenset({"AGENT", "PATIENT", "OBJECT", "SUBJECT", "POSSESSOR"}),
     "noun": frozenset({"SELF", "OWNER"}),
-    "between": frozenset({"LEFT", "RIGHT", "BEFORE"}),
+    "between": frozenset({"LEFT", "RIGHT", "BEFORE", "FIRST"}),
 }
 
 

@@ -30,6 +30,10 @@ class Candidate:
     """Why the sentence does not assert it (see assertion.doubt); empty where it does."""
 
 
+_ANYTHING = 20
+"""Words between two neighbours where a pattern leaves open how they begin."""
+
+
 class Matcher:
     """The patterns of all relations by trigger word; `candidates` is a pure function of the paragraph."""
 
@@ -42,6 +46,9 @@ class Matcher:
                 index = self._between if pattern.kind == "between" else self._by_word
                 for trigger in pattern.triggers:
                     index.setdefault(trigger, []).append((relation, pattern))
+
+        words = [len(trigger.split()) for trigger in self._between]
+        self._reach = _ANYTHING if any(map(_begins_anyhow, self._between)) else max(words, default=0)
 
     def candidates(self, parse: Parse, text: str, spots: Sequence[Spot]) -> Iterator[Candidate]:
         """The candidates of one paragraph of the document `text`, in the order of their triggers."""
@@ -58,17 +65,42 @@ class Matcher:
     def _neighbours(self, parse: Parse, spots: Sequence[Spot]) -> Iterator[Candidate]:
         named = [spot for spot in spots if spot.kind in {"name", "value"}]
         for place, (left, right) in enumerate(pairwise(named)):
-            if left.sentence != right.sentence or right.start - left.end > 4:
+            if right.start - left.end > self._reach:
                 continue
-            between = " ".join(parse.lower[left.end : right.start])
             ends = {"LEFT": left, "RIGHT": right, "BEFORE": named[place - 1] if place else right}
-            for relation, pattern in self._between.get(between, ()):
-                head, tail = ends[pattern.head.grammar], ends[pattern.tail.grammar]
-                if head.sentence == tail.sentence and self._typed(head, tail, relation):
-                    yield Candidate(relation, pattern.name, head, tail, pattern.confidence, doubt(parse, left.head))
+            for between in _between(parse.lower[left.end : right.start]):
+                owners = (one for one in named[: place + 1] if one.sentence == right.sentence)
+                ends["FIRST"] = next((one for one in owners if self._may_own(one, between)), right)
+                for relation, pattern in self._between.get(between, ()):
+                    head, tail = ends[pattern.head.grammar], ends[pattern.tail.grammar]
+                    is_one = head.sentence == tail.sentence or " . " in between
+                    if (
+                        head is not tail
+                        and is_one
+                        and self._may_own(head, between)
+                        and self._typed(head, tail, relation)
+                    ):
+                        yield Candidate(relation, pattern.name, head, tail, pattern.confidence, doubt(parse, left.head))
+
+    def _may_own(self, spot: Spot, between: str) -> bool:
+        """Whether "... his son" can be said of somebody, as far as his or her name tells."""
+        owner = {"... his": "m", "... her": "f"}.get(between[:7], "")
+        gender = self._lex.gender.get(spot.text.split()[0].lower(), "") if owner else ""
+        return gender in {"", "n", "p", owner}
 
     def _typed(self, head: Spot, tail: Spot, relation: Relation) -> bool:
         return may_be(head, relation.head, self._lex) and may_be(tail, relation.tail, self._lex)
+
+
+def _begins_anyhow(between: str) -> bool:
+    return between.startswith("... ")
+
+
+def _between(words: Sequence[str]) -> Iterator[str]:
+    """What stands between two neighbours, as a pattern may say it: whole, or from any word on."""
+    yield " ".join(words)
+    for start in range(1, len(words)):
+        yield "... " + " ".join(words[start:])
 
 
 def _fits(parse: Parse, token: int, pattern: Pattern) -> bool:

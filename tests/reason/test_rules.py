@@ -151,6 +151,7 @@ def test_relations_compose_over_more_steps_than_were_seen() -> None:
     assert between[4, 3, brother + 4] == 1  # facts are there from both sides
     assert not between[0, 0].any()
     assert not compose([(0, father, 1)], shares, 3)[0, 2].any()  # nothing joins them
+    assert not compose([(0, father, 1)], shares, 2, both_ways=False)[1, 0].any()
 
 
 def test_seeds_draw_the_same_rules_again() -> None:

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from kgqa.errors import ConfigError
+from kgqa.ids import name_of
+from kgqa.text.extract import Extractor
 from kgqa.text.patterns import PATTERNS, Pattern, forms, load_patterns
+from kgqa.types import Document
 
 RELATIONS = load_patterns()
 ALL = [pytest.param(pattern, id=f"{pattern.name} {pattern.example[:40]}") for r in RELATIONS for pattern in r.patterns]
@@ -99,3 +102,42 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, m
 def test_a_missing_file_points_to_the_shipped_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=PATTERNS.name):
         load_patterns(tmp_path / "none.toml")
+
+
+BETWEEN = """
+[[relation]]
+name = "son"
+text = "son"
+head = "PERSON"
+tail = "PERSON"
+[[relation.pattern]]
+between = "... his son | ... his son ,"
+head = "FIRST"
+tail = "RIGHT"
+confidence = 0.9
+example = "Robert met Marie and his son, William."
+fact = "Robert | William"
+[[relation.pattern]]
+between = "... her son . his name is"
+confidence = 0.9
+example = "Marie paints with her son. His name is William."
+fact = "Marie | William"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ("Robert met Marie and his son, William.", {("Robert", "William")}),
+        ("Marie met Robert and his son, William.", {("Robert", "William")}),  # not hers
+        ("Marie paints with her son. His name is William.", {("Marie", "William")}),
+        ("Marie paints a lot. Robert and William went home.", set()),
+    ],
+)
+def test_what_stands_between_may_begin_anyhow_and_end_a_sentence(
+    text: str, facts: set[tuple[str, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "kin.toml"
+    path.write_text(BETWEEN)
+    (extraction,) = Extractor(patterns=path).extract([Document("1", text)])
+    assert {(fact.head_text, fact.tail_text) for fact in extraction.facts if name_of(fact.relation) == "son"} == facts
