@@ -18,6 +18,7 @@ from kgqa.answer.evidence import Evidence
 from kgqa.answer.linking import open_linker, tell_of_vectors
 from kgqa.answer.names import key_of
 from kgqa.answer.operations import Plan, plans_of, sought
+from kgqa.answer.related import Related
 from kgqa.answer.retrieval import Retriever, Retrieves
 from kgqa.graph.algebra import formula, query
 from kgqa.graph.queries import path_query
@@ -98,6 +99,7 @@ class Answerer:
         self._text_of = dict(zip(self._table.entities, self._table.entity_texts, strict=True))
         self._text_of |= zip(self._table.relation_terms, self._table.relation_texts, strict=True)
         self._evidence = Evidence(self._table, kb.provenance, self.text_of)
+        self._related = Related(self._table, self._evidence, self._evaluator.index, self.text_of)
 
     @classmethod
     def open(
@@ -202,7 +204,8 @@ class Answerer:
             answers = []
             for number, (question, found) in enumerate(zip(linked, predictions, strict=False)):
                 start = perf_counter()
-                answer = self._operation(question, plans[number], found_in, found)
+                answer = self._related.answer(question) if self.operations else None
+                answer = answer or self._operation(question, plans[number], found_in, found)
                 answer = answer or self._answer(question, found, asked_back.get(number, ""))
                 answers.append(replace(answer, seconds=shared + perf_counter() - start))
             yield from self._with_passages(answers)

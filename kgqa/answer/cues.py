@@ -130,6 +130,35 @@ NUMBERS = re.compile(
 )
 
 
+_JOINED = r"(?:related|connected|linked|tied)"
+_RELATION = r"(?:relation(?:ship)?|connection|link|tie)s?"
+_RELATED = [
+    tuple(re.compile(part, re.I) for part in parts)
+    for parts in (
+        (r"(?:what|who)\s+(?:is|was)", r"to", r""),
+        (r"how\s+(?:is|are|was|were)", rf"(?:{_JOINED})\s+(?:to|with)", r""),
+        (r"how\s+(?:is|are|was|were)", r"and", rf"{_JOINED}(?:\s+(?:to|with)\s+(?:each\s+other|one\s+another))?"),
+        (rf"(?:what|which)\s+(?:is|are|was|were)\s+the\s+{_RELATION}\s+(?:between|of)", r"(?:and|to|with)", r""),
+    )
+]
+"""What stands before, between and after two names of which is asked what they are to each other."""
+
+
+def asked_to_each_other(question: Question) -> tuple[Topic, Topic] | None:
+    """The two of "what is X to Y?" and "how are X and Y related?"."""
+    if len(question.topics) != 2:
+        return None
+    one, other = question.topics
+    text = question.text
+    before = re.sub(r"^\W*(?:and|so|but|then)\s+", "", text[: one.span[0]], flags=re.I)
+    parts = before, text[one.span[1] : other.span[0]], text[other.span[1] :]
+    said = [re.sub(rf"\s+(?:{_ARTICLES})$", "", part.strip(" ,.?!"), flags=re.I) for part in parts]
+    for expected in _RELATED:
+        if all(pattern.fullmatch(part) for pattern, part in zip(expected, said, strict=True)):
+            return one, other
+    return None
+
+
 def asked_among(question: Question) -> Topic | None:
     """Those of whom some are asked for: "which of these won Y?"."""
     cue = AMONG.match(question.text)
