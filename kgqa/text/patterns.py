@@ -50,6 +50,8 @@ class Pattern:
     example: str
     facts: tuple[tuple[str, str], ...]
     """(head text, tail text) that the example yields."""
+    after: tuple[str, ...] = ()
+    """For `between`: one of these follows the right neighbour."""
 
     @property
     def name(self) -> str:
@@ -117,7 +119,7 @@ def _types(text: str, where: str) -> frozenset[str]:
 
 def _pattern(entry: dict[str, Any], relation: str, where: str) -> Pattern:
     kinds = [kind for kind in _GRAMMAR if kind in entry]
-    known = {*_GRAMMAR, "head", "tail", "object", "named", "confidence", "example", "fact"}
+    known = {*_GRAMMAR, "head", "tail", "object", "named", "after", "confidence", "example", "fact"}
     unknown = sorted(set(entry) - known)
     if len(kinds) != 1 or unknown or not {"example", "fact", "confidence"} <= set(entry):
         raise ConfigError(
@@ -132,7 +134,7 @@ def _pattern(entry: dict[str, Any], relation: str, where: str) -> Pattern:
     return Pattern(
         relation, kind, _triggers(kind, entry[kind]), head, tail, frozenset(entry.get("object", "").split()),
         bool(entry.get("named", False)), float(entry["confidence"]), entry["example"],
-        tuple(_facts(entry["fact"], where)),
+        tuple(_facts(entry["fact"], where)), tuple(sorted(_triggers("between", entry.get("after", "")) - {""})),
     )  # fmt: skip
 
 

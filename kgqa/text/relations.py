@@ -73,13 +73,11 @@ class Matcher:
                 ends["FIRST"] = next((one for one in owners if self._may_own(one, between)), right)
                 for relation, pattern in self._between.get(between, ()):
                     head, tail = ends[pattern.head.grammar], ends[pattern.tail.grammar]
-                    is_one = head.sentence == tail.sentence or " . " in between
-                    if (
-                        head is not tail
-                        and is_one
-                        and self._may_own(head, between)
-                        and self._typed(head, tail, relation)
-                    ):
+                    if head is tail or (head.sentence != tail.sentence and " . " not in between):
+                        continue
+                    if not (self._may_own(head, between) and _followed(parse, right, pattern)):
+                        continue
+                    if self._typed(head, tail, relation):
                         yield Candidate(relation, pattern.name, head, tail, pattern.confidence, doubt(parse, left.head))
 
     def _may_own(self, spot: Spot, between: str) -> bool:
@@ -93,14 +91,21 @@ class Matcher:
 
 
 def _begins_anyhow(between: str) -> bool:
-    return between.startswith("... ")
+    return between.startswith("...")
 
 
 def _between(words: Sequence[str]) -> Iterator[str]:
-    """What stands between two neighbours, as a pattern may say it: whole, or from any word on."""
+    """What stands between two neighbours, as a pattern may say it: whole, from any word on, or anything."""
     yield " ".join(words)
     for start in range(1, len(words)):
         yield "... " + " ".join(words[start:])
+    yield "..."
+
+
+def _followed(parse: Parse, right: Spot, pattern: Pattern) -> bool:
+    """Whether what follows the right neighbour is what the pattern asks for."""
+    following = parse.lower[right.end : right.end + _ANYTHING]
+    return not pattern.after or any(following[: len(one.split())] == one.split() for one in pattern.after)
 
 
 def _fits(parse: Parse, token: int, pattern: Pattern) -> bool:

@@ -9,7 +9,6 @@ from kgqa.answer.answerer import Answerer
 from kgqa.answer.cues import asked_to_each_other
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.graph.subgraph import triple_table
-from kgqa.graph.terms import boolean
 from kgqa.ids import ASSERTED, entity_iri, relation_iri
 from kgqa.reason.predict import NOT_KNOWN, Prediction
 from kgqa.types import Candidate, Provenance, Question, Topic
