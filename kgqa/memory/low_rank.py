@@ -36,7 +36,7 @@ class LowRank(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """The frozen layer goes where the update goes."""
-        self._frozen[0]._apply(fn, recurse)
+        self._frozen[0]._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call, no-any-return]
 
     @torch.no_grad()

@@ -40,6 +40,12 @@ def test_an_update_adds_its_product_and_merged_layers_compute_the_same() -> None
     torch.testing.assert_close(merged, updated, atol=1e-4, rtol=1e-4)
 
 
+def test_the_frozen_layer_goes_where_its_update_goes() -> None:
+    updates = adapt(torch.nn.ModuleDict({"query": torch.nn.Linear(3, 3)}), 2, "tiny")
+    one = updates.to(torch.float64)[0]
+    assert one(torch.ones(1, 3, dtype=torch.float64)).dtype == torch.float64
+
+
 def test_a_model_without_such_projections_and_a_negative_rank_are_refused() -> None:
     other = torch.nn.Sequential(torch.nn.Linear(2, 2))
     assert not adapt(other, 0, "plain")
