@@ -14,8 +14,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from kgqa.answer.context import Context
 from kgqa.answer.linking import EntityLinker
-from kgqa.ids import entity_iri
+from kgqa.graph.subgraph import TripleTable, triple_table
+from kgqa.ids import entity_iri, relation_iri
 from kgqa.types import Question
 
 RELATIONS = (
@@ -25,9 +27,19 @@ RELATIONS = (
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def names(data: Path) -> list[str]:
+def facts(data: Path) -> Iterator[tuple[str, str, str]]:
     with gzip.open(data / "kb.txt.gz", "rt", encoding="utf-8", newline="\n") as file:
-        return sorted({name for line in file for name in line.rstrip("\n").split("|")[::2]})
+        for line in file:
+            head, relation, tail = line.rstrip("\n").split("|")
+            yield head, relation, tail
+
+
+def names(data: Path) -> list[str]:
+    return sorted({name for head, _, tail in facts(data) for name in (head, tail)})
+
+
+def graph(data: Path) -> TripleTable:
+    return triple_table(((entity_iri(h), relation_iri(r), entity_iri(t)) for h, r, t in facts(data)), {})
 
 
 def questions(data: Path, hop: int) -> Iterator[tuple[str, str]]:
@@ -75,7 +87,10 @@ def main() -> None:
         "".join(rng.choices(LETTERS, k=7)) + " " + "".join(rng.choices(LETTERS, k=8)) for _ in range(args.extra_names)
     ]
     start = time.perf_counter()
-    linker = EntityLinker.from_aliases(((name, entity_iri(name)) for name in known + made_up), relation_texts=RELATIONS)
+    linker = EntityLinker.from_aliases(
+        ((name, entity_iri(name)) for name in known + made_up), context=Context(graph(args.data)),
+        relation_texts=RELATIONS,
+    )  # fmt: skip
     build = time.perf_counter() - start
     table = Table(
         "questions",

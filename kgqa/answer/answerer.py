@@ -58,7 +58,7 @@ class Links(Protocol):
 
     def link(self, questions: Sequence[Question]) -> list[Question]: ...
 
-    def over(self, aliases: Iterable[tuple[str, str]], relation_texts: Sequence[str]) -> "Links": ...
+    def over(self, aliases: Iterable[tuple[str, str]], table: TripleTable) -> "Links": ...
 
 
 class Answerer:
@@ -156,7 +156,7 @@ class Answerer:
         """The same reasoner and settings over another graph, such as a user's view of this one."""
         table = view.triples()
         return Answerer(
-            view, self._predictor.over(table), self._linker.over(view.aliases(), table.relation_texts),
+            view, self._predictor.over(table), self._linker.over(view.aliases(), table),
             batch_size=self.batch_size, calibration=self.calibration, abstain_below=self.abstain_below,
             ambiguous_from=self.ambiguous_from, max_paths=self.max_paths, operations=self.operations,
             retriever=self._retriever, fallback_passages=self._fallback_passages,

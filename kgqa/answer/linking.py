@@ -1,8 +1,10 @@
 """Which entities a question is about: its topics, found by their names, each with the entities it may stand for.
 
 In order: names as they stand, normalised names, names with one typo, and last, for capitalised or quoted words that
-nothing else explains, the nearest entity vectors of the long-term memory. What nothing explains is returned as a topic
-without candidates: a question about somebody who is not in the graph is not answered about somebody else.
+nothing else explains, the nearest entity vectors of the long-term memory (see `kgqa.answer.nearest`). Of several
+entities those come first that fit the question's other words (see `kgqa.answer.context`). What nothing explains is
+returned as a topic without candidates: a question about somebody who is not in the graph is not answered about somebody
+else.
 
 Matches compete by weight (see `kgqa.answer.spans`). Those below `SURE` ("fall", though a film is called Fall) are taken
 only when there is nothing better and their case agrees.
@@ -17,7 +19,9 @@ from functools import lru_cache, partial
 from rapidfuzz.distance import OSA
 
 from kgqa.answer.common import common_stems, commonness
+from kgqa.answer.context import Context
 from kgqa.answer.names import NameTable, key_of, tokenise
+from kgqa.answer.nearest import NearestNames
 from kgqa.answer.spans import (
     EXACT,
     SURE,
@@ -37,18 +41,17 @@ from kgqa.answer.spans import (
     words_of,
 )
 from kgqa.derived import Columns
-from kgqa.errors import StoreError
+from kgqa.graph.subgraph import TripleTable
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
-from kgqa.memory.long_term import LongTermMemory
 from kgqa.types import Candidate, Question, Topic
 
 log = logging.getLogger(__name__)
 
-_SLIP, _OTHER_CASE, _OTHER_FORM = 0.2, 0.1, 0.002
-"""How likely a name is meant, for each letter that is written otherwise; at least, if case alone differs; at all."""
-_NEIGHBOURS = 5
+_SLIP, _OTHER_CASE, _NO_CAPITALS, _OTHER_FORM = 0.2, 0.1, 0.5, 0.002
+"""How likely a name is meant, for each letter that is written otherwise; at least, if case alone differs; if besides
+nothing that is written has a capital; at all."""
 _MOST_TOKENS = 8  # longer names are looked for as they stand, not with a typo
 _LONG_WORD = 5  # a word as long as this that is in no name may be one with a typo, without a capital too
 
@@ -60,22 +63,14 @@ class EntityLinker:
         self,
         names: NameTable,
         *,
-        memory: LongTermMemory | None = None,
-        embedder: Embedder | None = None,
+        nearest: NearestNames | None = None,
+        context: Context | None = None,
         relation_texts: Sequence[str] = (),
-        min_similarity: float | None = None,
     ) -> None:
-        """Use `from_aliases`. Raises StoreError when the memory's vectors are another embedder's."""
-        if memory is not None and embedder is not None and len(memory) and memory.refs.embedder != embedder.name:
-            raise StoreError(
-                f"{memory.directory} was indexed with embedder {memory.refs.embedder!r}, given is {embedder.name!r}; "
-                "choose that embedder, or run pipelines/index.py"
-            )
+        """Use `from_aliases`."""
         self.names = names
-        self._memory = memory if memory is not None and len(memory) else None
-        self._embedder = embedder
+        self.nearest, self._context = nearest, context
         self._telling = lru_cache(1 << 16)(partial(commonness, stems=common_stems(list(relation_texts))))
-        self._min_similarity = min_similarity
 
     @classmethod
     def from_aliases(
@@ -83,32 +78,22 @@ class EntityLinker:
         aliases: Iterable[tuple[str, str]],
         *,
         keys: Iterable[str] | None = None,
-        memory: LongTermMemory | None = None,
-        embedder: Embedder | None = None,
+        nearest: NearestNames | None = None,
+        context: Context | None = None,
         relation_texts: Sequence[str] = (),
-        min_similarity: float | None = None,
     ) -> "EntityLinker":
         """aliases: (name, term) pairs. keys: `key_of` of each name, where it is known.
 
-        memory: entity vectors; with its embedder it serves what no name explains.
-
+        nearest: serves what no name explains. context: decides between entities of one name.
         relation_texts: what the graph's relations are called; their words are not taken for names lightly.
-        min_similarity: cosine below which the nearest vector is not believed; None: what the embedder says of itself.
         """
-        return cls(
-            NameTable(aliases, keys=keys),
-            memory=memory,
-            embedder=embedder,
-            relation_texts=relation_texts,
-            min_similarity=min_similarity,
-        )
+        return cls(NameTable(aliases, keys=keys), nearest=nearest, context=context, relation_texts=relation_texts)
 
-    def over(self, aliases: Iterable[tuple[str, str]], relation_texts: Sequence[str]) -> "EntityLinker":
-        """The same vectors and settings with other names."""
+    def over(self, aliases: Iterable[tuple[str, str]], table: TripleTable) -> "EntityLinker":
+        """The same vectors and settings with other names, of another graph."""
         return EntityLinker.from_aliases(
-            aliases, memory=self._memory, embedder=self._embedder, relation_texts=relation_texts,
-            min_similarity=self._min_similarity,
-        )  # fmt: skip
+            aliases, nearest=self.nearest, context=Context(table), relation_texts=table.relation_texts
+        )
 
     def link(self, questions: Sequence[Question]) -> list[Question]:
         """The questions with their topics in the order of the text, each with its candidates, best first.
@@ -119,9 +104,17 @@ class EntityLinker:
         topics = self._by_vectors([topic for group in found for topic in group])
         filled = iter(topics)
         return [
-            replace(question, topics=tuple(next(filled) for _ in group))
+            self._in_context(replace(question, topics=tuple(next(filled) for _ in group)), given=question.topics)
             for question, group in zip(questions, found, strict=True)
         ]
+
+    def _in_context(self, question: Question, given: Sequence[Topic]) -> Question:
+        """With the candidates of its topics, but for what was given, ranked by the question's words too."""
+        context = self._context
+        if context is None or all(len(topic.candidates) < 2 for topic in question.topics):
+            return question
+        topics = [topic if topic in given else context.ranked(question, topic) for topic in question.topics]
+        return replace(question, topics=tuple(topics))
 
     def _given(self, question: Question) -> list[Topic]:
         return [
@@ -213,21 +206,14 @@ class EntityLinker:
         return Match(first, last, weight, False, span, tuple(keys), typo=True)
 
     def _by_vectors(self, topics: list[Topic]) -> list[Topic]:
-        """Topics without candidates get those whose vectors are near enough; all of them in one call of the encoder."""
+        """Topics without candidates get those whose vectors are near enough."""
         missing = [place for place, topic in enumerate(topics) if not topic.candidates]
-        if not missing or self._memory is None or self._embedder is None:
+        if not missing or self.nearest is None:
             return topics
-        queries = self._embedder.embed([topics[place].text for place in missing])
-        scores, ids = self._memory.search(queries, _NEIGHBOURS)
-        least = self._embedder.same_from if self._min_similarity is None else self._min_similarity
         filled = list(topics)
-        for place, row_scores, row_ids in zip(missing, scores.tolist(), ids, strict=True):
-            near = [score for score in row_scores if score >= least]
-            items = self._memory.items(row_ids[: len(near)])
-            candidates = [
-                Candidate(text, term, score / sum(near)) for (term, text), score in zip(items, near, strict=True)
-            ]
-            filled[place] = replace(topics[place], candidates=tuple(candidates))
+        found = self.nearest.candidates([topics[place].text for place in missing])
+        for place, candidates in zip(missing, found, strict=True):
+            filled[place] = replace(topics[place], candidates=candidates)
         return filled
 
 
@@ -243,15 +229,15 @@ def open_linker(
 
     `embedder`: the one that made the vectors; None loads it by its identity. Raises StoreError for another one.
     """
-    made_by = kb.embedder_name
+    table, nearest = kb.triples(), None
+    if kb.embedder_name:
+        memory = kb.memory("entity", device=device, options=options)
+        nearest = NearestNames(memory, embedder or load_embedder(kb.embedder_name, device=device))
     keys = kb.derived("keys", lambda: Columns({}, {"key": [key_of(name) for name, _ in kb.aliases()]}))
     return EntityLinker.from_aliases(
-        kb.aliases(),
-        keys=keys.texts["key"],
-        memory=kb.memory("entity", device=device, options=options) if made_by else None,
-        embedder=embedder or load_embedder(made_by, device=device) if made_by else None,
-        relation_texts=kb.triples().relation_texts,
-    )
+        kb.aliases(), keys=keys.texts["key"], nearest=nearest, context=Context(table),
+        relation_texts=table.relation_texts,
+    )  # fmt: skip
 
 
 def tell_of_vectors(kb: KnowledgeBase) -> None:
@@ -268,7 +254,8 @@ def _agreement(surface: str, name: str) -> float:
     """How likely a name is meant, up to a factor, by how it agrees with what is written."""
     if name == surface:
         return 1.0
-    at_least = _OTHER_CASE if name.casefold() == surface.casefold() else _OTHER_FORM
+    other_case = _NO_CAPITALS if surface.islower() else _OTHER_CASE
+    at_least = other_case if name.casefold() == surface.casefold() else _OTHER_FORM
     return max(at_least, _SLIP ** OSA.distance(surface, name))
 
 

@@ -21,8 +21,8 @@ class HashingEmbedder:
     are dropped; the order of words does not count.
     """
 
-    same_from = 0.8
-    """Of 2,000 names that are not there 11 in 100 are then taken for another (docs/benchmarks.md, embedders)."""
+    same_from = 0.9
+    """Of 2,000 names that are not there 3 in 100 are then taken for another (docs/benchmarks.md, embedders)."""
 
     def __init__(self, width: int = 256) -> None:
         if width < 8:

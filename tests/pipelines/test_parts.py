@@ -113,7 +113,7 @@ def test_a_knowledge_base_that_a_model_of_ones_own_indexed_is_read_with_that_mod
     assert index.main(["kb=kb", *own]) == 0
     with KnowledgeBase.open("kb") as kb:
         linker = parts.linker_of(compose_config(own), kb)
-        assert linker._embedder.name == kb.embedder_name
+        assert linker.nearest.embedder.name == kb.embedder_name
         with pytest.raises(ConfigError, match=r"set embedder=hf embedder\.model="):
             parts.linker_of(compose_config([]), kb)
 

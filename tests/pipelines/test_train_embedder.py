@@ -53,7 +53,7 @@ def test_a_knowledge_base_is_indexed_and_searched_with_its_own_encoder(capsys):
     embedder = load_embedder("transformer", model="own", device="cpu")
     assert embedder_name() == embedder.name
     with KnowledgeBase.open("kb") as kb:
-        assert parts.linker_of(compose_config(own), kb)._embedder.name == embedder.name
+        assert parts.linker_of(compose_config(own), kb).nearest.embedder.name == embedder.name
         scores, _ = kb.memory("entity", device="cpu").search(embedder.embed(["Bohr"]), 1)
         np.testing.assert_allclose(scores, 1, atol=0.01)
     Path("facts.txt").write_text("Bohr|taught|Pauli\nBohr|taught|Gamow\n")
