@@ -221,6 +221,7 @@ def _extractor(cfg: DictConfig) -> "Callable[[], Extractor]":
         Extractor,
         pipeline=keys.pipeline,
         patterns=Path(keys.patterns) if keys.patterns else None,
+        names=Path(keys.names) if keys.names else None,
         sources=tuple(keys.sources),
         min_confidence=keys.min_confidence,
     )

@@ -19,6 +19,7 @@ from kgqa.text.classified import Classified
 from kgqa.text.coreference import Resolver
 from kgqa.text.entities import Entity
 from kgqa.text.fillers import is_of
+from kgqa.text.given_names import GivenNames, read_names
 from kgqa.text.labels import settle_labels
 from kgqa.text.lexicon import LEXICON, Lexicon, lexicon
 from kgqa.text.mentions import Spot
@@ -85,13 +86,15 @@ class Extraction:
 
 class Extractor:
     """A pipeline with its patterns. `pipeline`: see nlp.load_pipeline; `patterns`: a file in patterns.toml's notation;
-    `sources`: which of SOURCES are asked; facts below `min_confidence` are left out."""
+    `names`: a file of given names (`given_names.read_names`); `sources`: which of SOURCES are asked; facts below
+    `min_confidence` are left out."""
 
     def __init__(
         self,
         *,
         pipeline: str = nlp.DEFAULT_PIPELINE,
         patterns: Path | None = None,
+        names: Path | None = None,
         sources: Sequence[str] = SOURCES[:1],
         min_confidence: float = 0.0,
     ) -> None:
@@ -111,13 +114,16 @@ class Extractor:
         self._is_open = "open" in sources
         self._sources = [source for source in SOURCES if source in sources]
         self._nlp = nlp.load_pipeline(pipeline, relations=self._reads)
+        self._names = names
+        self._given = GivenNames(read_names(names), self._nlp) if names else None
 
     @cached_property
     def identity(self) -> str:
-        """Changes when the weights, the patterns, the word lists, the sources, the threshold or this code change."""
+        """Changes when the weights, the patterns, the word lists, the given names, the sources, the threshold or
+        this code change."""
         modules = sorted(file for file in Path(__file__).parent.glob("*.py") if file.name not in TRAINING)
         code = [file.read_text("utf-8") for file in modules]
-        files = (self._patterns, LEXICON, classified.PROPERTIES, antecedents.WEIGHTS)
+        files = (self._patterns, LEXICON, classified.PROPERTIES, antecedents.WEIGHTS, *filter(None, [self._names]))
         texts = [*(file.read_text("utf-8") for file in files), *self._sources, str(self._min_confidence)]
         return digest(nlp.pipeline_identity(self._pipeline_name, relations=self._reads), *texts, *code)[:32]
 
@@ -173,18 +179,25 @@ class Extractor:
             return self._named(document, parses)
 
     def _named(self, document: Document, parses: list[Parse]) -> tuple[Resolver, list[tuple[Parse, list[Spot]]]]:
-        spots = [
-            classified.unseen_names(parse, document.text, mentions.find_spots(parse, document.text, self._lex))
-            for parse in parses
+        given = self._given
+        paragraphs: list[tuple[Parse, list[Spot]]] = []
+        for parse in parses:
+            spots = mentions.find_spots(parse, document.text, self._lex)
+            spots = classified.unseen_names(parse, document.text, spots)
+            spots = given.mark(parse, document.text, spots, self._lex) if given else spots
+            paragraphs.append((parse, spots))
+        settle_labels(paragraphs, document.title, self._lex)
+        for parse, spots in paragraphs:
+            if given:
+                given.label(parse, spots)
+        names = _known_names(self._nlp, document.title, [spots for _, spots in paragraphs])
+        paragraphs = [
+            (parse, mentions.add_known_names(parse, document.text, spots, names)) for parse, spots in paragraphs
         ]
-        settle_labels(list(zip(parses, spots, strict=True)), document.title, self._lex)
-        names = _known_names(self._nlp, document.title, spots)
-        spots = [
-            mentions.add_known_names(parse, document.text, found, names)
-            for parse, found in zip(parses, spots, strict=True)
-        ]
-        paragraphs = list(zip(parses, spots, strict=True))
-        return coreference.resolver_for(paragraphs, document.text, document.title, self._lex), paragraphs
+        resolver = coreference.resolver_for(paragraphs, document.text, document.title, self._lex)
+        if given:
+            given.settle(list(resolver.by_name.values()))
+        return resolver, paragraphs
 
     def _candidates(
         self,
