@@ -26,7 +26,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 """Of the weights of sentence-transformers/all-MiniLM-L6-v2."""
 MINILM_WIDTH = 384
 MINILM_SAME_FROM = 0.9
-"""Cosine from which two names are taken for the same: 3.5 of 100 names that are not there are then taken for another, at
+"""Cosine from which two names are taken for the same: 3.5 of 100 that are not there are then taken for another, at
 0.8 it would be 21 (docs/benchmarks.md, embedders)."""
 
 
