@@ -1,7 +1,7 @@
 """Answers to "what is Kim to Ann?" and "how are Kim and Ann related?": relations, proved by the path between the two.
 
-stated                                     brother (of Ann), proved by a query for what joins them
-else derived by rules of the graph         grandfather (of Ann), from (Ann, father, Lee), (Lee, father, Kim)
+stated                                     brother (said of Ann), proved by a query for what joins them
+else derived by rules of the graph         grandfather (said of Ann), from (Ann, father, Lee), (Lee, father, Kim)
 else                                       no answer, and the path for what it is worth
 """
 
@@ -57,7 +57,7 @@ class Related:
         )
 
     def _candidate(self, relation: int, inverse: bool, sure: float, other: int) -> Candidate:
-        of = f" (of {self._table.entity_texts[other]})" if inverse else ""
+        of = f" (said of {self._table.entity_texts[other]})" if inverse else ""
         return Candidate(self._table.relation_texts[relation] + of, self._table.relation_terms[relation], sure)
 
     def _why_not(self, paths: tuple[tuple[Step, ...], ...]) -> str:
