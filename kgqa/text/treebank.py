@@ -212,7 +212,7 @@ def guess_spaces(words: Sequence[str]) -> list[bool]:
 def parsed_doc(
     vocab: Vocab, sentences: Sequence[ParsedSentence], names: Sequence[Sequence[EntitySpan]] | None = None
 ) -> Doc:
-    """Join sentences to one document with tags, lemmas and trees.
+    """Join sentences to one document with tags, lemmas and trees; without trees where `deps` are empty.
 
     `names` holds the entities of each sentence; without it every entity of the document is marked as unknown.
     """
@@ -220,6 +220,8 @@ def parsed_doc(
     for sentence in sentences:
         offset = len(heads)
         heads.extend(offset + head for head in sentence.heads)
+    deps = [dep for s in sentences for dep in s.deps]
+    has_trees = any(deps)
     doc = Doc(
         vocab,
         words=[word for s in sentences for word in s.words],
@@ -227,8 +229,8 @@ def parsed_doc(
         tags=[tag for s in sentences for tag in s.tags],
         pos=[pos for s in sentences for pos in s.pos],
         lemmas=[lemma for s in sentences for lemma in s.lemmas],
-        heads=heads,
-        deps=[dep for s in sentences for dep in s.deps],
+        heads=heads if has_trees else None,
+        deps=deps if has_trees else None,
     )
     if names is not None:
         set_entities(doc, [len(s.words) for s in sentences], names)

@@ -43,20 +43,21 @@ class PieceVectors:
     """Word vectors of `width` numbers. `table`: [pieces, width] int8, `scale`: [width], what one step is worth."""
 
     def __init__(self, pieces: Sequence[str], table: npt.NDArray[np.int8], scale: npt.NDArray[np.floating]) -> None:
+        self.table = list(pieces), table, scale.astype(np.float32)
         self._place = {piece: place for place, piece in enumerate(pieces)}
-        self._table, self._scale = table, scale.astype(np.float32)
         self._known: dict[str, npt.NDArray[np.float32]] = {}
         self.width = int(table.shape[1])
 
     def rows(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
         """The vectors of the words, [words, width]."""
+        _, steps, scale = self.table
         if len(self._known) > _MOST_WORDS:
             self._known.clear()
         result = np.empty((len(words), self.width), np.float32)
         for place, word in enumerate(words):
             vector = self._known.get(word)
             if vector is None:
-                vector = self._table[split(word, self._place)].mean(axis=0, dtype=np.float32) * self._scale
+                vector = steps[split(word, self._place)].mean(axis=0, dtype=np.float32) * scale
                 self._known[word] = vector
             result[place] = vector
         return result

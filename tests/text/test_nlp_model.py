@@ -241,7 +241,19 @@ def test_runs_cover_every_sentence_once_and_in_order() -> None:
 
 def test_training_refuses_no_epochs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="epochs=0"):
-        train_pipeline(data_root=tmp_path, work_dir=tmp_path, output_dir=tmp_path, seed=0, epochs=0, name_repeats=1)
+        _train(tmp_path, epochs=0)
+
+
+def test_training_says_what_must_come_first(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"docs\.spacy: no such file; run train_extractor with parts=\[teacher"):
+        _train(tmp_path, epochs=1)
+
+
+def _train(folder: Path, epochs: int) -> None:
+    train_pipeline(
+        train_docs=folder / "docs.spacy", table=folder / "pieces.safetensors", data_root=folder, num_documents=400,
+        work_dir=folder, output_dir=folder, seed=0, epochs=epochs,
+    )  # fmt: skip
 
 
 def test_saving_drops_the_training_words_and_changes_no_annotation(nlp: Language, doc: Doc, tmp_path: Path) -> None:

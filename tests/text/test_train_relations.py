@@ -93,19 +93,19 @@ def test_a_run_that_was_ended_goes_on(
     corpora: Corpora, labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fit(corpora, labels, RECIPE, _made(tmp_path / "whole"))
-    from kgqa.text import train_relations
+    from kgqa.text import checkpoint
 
-    keep = train_relations._keep
+    keep = checkpoint.keep
 
     def keep_and_die(*state: object) -> None:
         keep(*state)
         if state[-1] == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(train_relations, "_keep", keep_and_die)
+    monkeypatch.setattr(checkpoint, "keep", keep_and_die)
     with pytest.raises(KeyboardInterrupt):
         fit(corpora, labels, RECIPE, _made(tmp_path / "parts"))
-    monkeypatch.setattr(train_relations, "_keep", keep)
+    monkeypatch.setattr(checkpoint, "keep", keep)
     resumed = fit(corpora, labels, RECIPE, tmp_path / "parts")
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value)
