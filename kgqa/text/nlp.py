@@ -170,7 +170,7 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
     table = doc.to_array([LEMMA, POS, TAG, DEP, HEAD, SENT_START])
     columns = [[strings[key] for key in table[:, column].tolist()] for column in range(4)]
     lemmas, pos, tags, deps = columns
-    pos = [known or _POS_OF_TAG.get(tag, "X") for known, tag in zip(pos, tags, strict=True)]
+    pos = [_part_of_speech(known, tag) for known, tag in zip(pos, tags, strict=True)]
     offsets_to_head = table[:, 4].astype("int64").tolist()
     heads = [token + delta for token, delta in enumerate(offsets_to_head)]
     starts = [token.idx + offset for token in doc]
@@ -192,6 +192,13 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
         for one in doc._.relations
     ]  # fmt: skip
     return Parse(words, lemmas, pos, tags, deps, heads, starts, ends, sentences, entities, relations)
+
+
+def _part_of_speech(known: str, tag: str) -> str:
+    """The universal one; a participle in a name ("United" of the United States) belongs to the name."""
+    if known == "VERB" and tag.startswith("NNP"):
+        return "PROPN"
+    return known or _POS_OF_TAG.get(tag, "X")
 
 
 def _ends(words: Sequence[str], token: int) -> bool:

@@ -36,6 +36,13 @@ def test_a_pipeline_can_be_a_folder_and_its_identity_is_its_content(tmp_path: Pa
     assert pipeline_identity(str(tmp_path / "three")) != pipeline_identity(str(tmp_path / "one"))
 
 
+def test_a_participle_in_a_name_is_part_of_the_name() -> None:
+    """Universal Dependencies call "United" a verb; in a name it must not end it."""
+    words, pos, tags = ["United", "States", "won"], ["VERB", "PROPN", "VERB"], ["NNP", "NNPS", "VBD"]
+    doc = Doc(Vocab(), words=words, pos=pos, tags=tags, heads=[1, 2, 2], deps=["amod", "nsubj", "ROOT"])
+    assert from_spacy(doc).pos == ["PROPN", "PROPN", "VERB"]
+
+
 TEXTS = st.text(alphabet=st.sampled_from("aB. ,\n\t\x00\x07é’😀👩‍🔬אב\u200f\u202e\ud800"), max_size=80)
 
 
