@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,12 +15,12 @@ from kgqa.memory.index import IndexOptions
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.examples import Example, Vocabulary, collate, example, known_topics
-from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, choices, collect, heaviest, select
-from kgqa.reason.instructions import Hop
+from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, collect, heaviest, select
 from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
 from kgqa.reason.priming import Primer
-from kgqa.reason.reasoner import Reasoner, Walks, confidence, relative_constraint
-from kgqa.reason.types import Asked, Filters, asked, of_asked_types, passed, shown, types_of
+from kgqa.reason.reasoner import Reasoner, Walks, confidence
+from kgqa.reason.soft import Instructed, instruct
+from kgqa.reason.types import Asked, asked, of_asked_types, passed, shown, types_of
 from kgqa.types import Question, Topic
 
 NO_ENTITY = "no such entity"
@@ -49,32 +48,6 @@ class Prediction:
     """Of the best answer before anything was decided, in [0, 1]; see `reasoner.confidence`."""
     reason: str = ""
     """Why there is no answer, or would be none if this one is too doubtful."""
-
-
-class Instructed(NamedTuple):
-    """What the network says about B walks of Q questions, as arrays."""
-
-    soft: Walked
-    stops: Floats  # [T, B]
-    constraint: Floats  # [B], 1 for each question's strongest
-    clear: Floats  # [B] weight of the relation that the wording asks for first
-    question: Ints  # [B]
-    first_walk: Ints  # [Q + 1]
-    filters: Filters | None
-
-
-class _SoftWalker:
-    """What the reasoner says, done over what is reached; a `reasoner.Walker`."""
-
-    def __init__(self, adjacency: Adjacency, start: Frontier, num_walks: int, *, use_exclusion: bool) -> None:
-        self.walked = Walked(adjacency, start)
-        self.num_walks, self.use_exclusion = num_walks, use_exclusion
-
-    def around(self) -> torch.Tensor:
-        return torch.from_numpy(self.walked.adjacency.ways(self.walked.reached[-1], self.num_walks))
-
-    def follow(self, hop: Hop) -> None:
-        self.walked.follow(choices(hop.relations.numpy()), self.use_exclusion * hop.exclude.numpy())
 
 
 class Predictor:
@@ -185,26 +158,9 @@ class Predictor:
         """What the reasoner sees of texts, of relations above all: unit rows `[n, D]`."""
         return self.reasoner.relation_features(texts)
 
-    @torch.inference_mode()
     def instruct(self, walks: Walks) -> Instructed:
         """What the network says about walks, and where that leads."""
-        start = collect(
-            walks.start_walk.numpy(), walks.start_entity.numpy(), walks.start_weight.numpy(),
-            self.adjacency.num_entities,
-        )  # fmt: skip
-        walker = _SoftWalker(self.adjacency, start, len(walks.texts), use_exclusion=self.reasoner.use_exclusion)
-        hops, stops, constraint, filters = self.reasoner.instruct(walks, self.relations, walker, self.types)
-        constraint = relative_constraint(constraint, walks.question, walks.num_questions)
-        question = walks.question.numpy()
-        return Instructed(
-            soft=walker.walked,
-            stops=stops.numpy(),
-            constraint=constraint.numpy(),
-            clear=hops[0].clear.numpy(),
-            question=question,
-            first_walk=np.searchsorted(question, np.arange(walks.num_questions + 1)),
-            filters=filters,
-        )
+        return instruct(self.reasoner, walks, self.relations, self.adjacency, self.types)
 
     def _answers(self, walked: Walked, said: Instructed, stops: Floats, constraint: Floats) -> Frontier:
         """Weights of a batch's answers, with questions as rows: what all counting topics of a question agree on."""
