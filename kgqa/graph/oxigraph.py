@@ -200,9 +200,9 @@ class _Source:
         self._lines = iter(lines)
 
     def hand_out(self, takers: Sequence[Future[None]]) -> None:
-        """Until there are no more lines, or nobody who takes them; then says to each that it is over."""
+        """Until there are no more lines, or one that took them failed; then says to each that it is over."""
         try:
-            while block := list(islice(self._lines, _BLOCK)):
+            while not any(taker.done() for taker in takers) and (block := list(islice(self._lines, _BLOCK))):
                 self.num_lines += len(block)
                 self._put("".join(block).encode(), takers)
         finally:
