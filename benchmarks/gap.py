@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from kgqa.text import nlp
-from kgqa.text.extract import Extraction, Extractor
+from kgqa.text.extract import Extractor
+from kgqa.text.extraction import Extraction
 from kgqa.text.gap import Row, nested, read_rows
 from kgqa.types import Document
 

@@ -28,7 +28,8 @@ from rich.table import Table
 
 from kgqa.text import nlp
 from kgqa.text.classified import by_property
-from kgqa.text.extract import SOURCES, Extraction, Extractor
+from kgqa.text.extract import SOURCES, Extractor
+from kgqa.text.extraction import Extraction
 from kgqa.text.patterns import load_patterns
 from kgqa.text.relation_corpus import KNOWLEDGENET, TURNED
 from kgqa.types import Document, Span

@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from kgqa.text import nlp
-from kgqa.text.extract import SOURCES, Extraction, Extractor, Statement
+from kgqa.text.extract import SOURCES, Extractor
+from kgqa.text.extraction import Extraction, Statement
 from kgqa.text.patterns import load_patterns
 from kgqa.text.relation_corpus import AnnotatedDocument, redocred
 from kgqa.types import Document, Span

@@ -28,7 +28,8 @@ from kgqa.expand.mapping import Ontology, OntologyExtractor
 from kgqa.graph.ontology import read_properties
 from kgqa.memory.embedder import load_embedder
 from kgqa.text import nlp
-from kgqa.text.extract import SOURCES, Extraction, Extractor
+from kgqa.text.extract import SOURCES, Extractor
+from kgqa.text.extraction import Extraction
 from kgqa.types import Document, Fact
 
 DATA = Path(os.environ.get("KGQA_DATA", "../shared/data")) / "webnlg" / "webnlg_v3_en_train_dev.tar.gz"

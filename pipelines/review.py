@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from kgqa.answer.report.review import write_review
 from kgqa.expand.mapping import Ontology
 from kgqa.text.canonical import merges
-from kgqa.text.extract import Extraction, Rejected
+from kgqa.text.extraction import Extraction, Rejected
 from kgqa.text.reader import Skipped, read_documents
 
 from .parts import extractor_of, ontology_of

@@ -22,7 +22,7 @@ _PARTS = ("documents", "passages", "mentions", "facts")
 
 
 class Extracted(Protocol):
-    """What one document yields (kgqa.text.extract.Extraction)."""
+    """What one document yields (kgqa.text.extraction.Extraction)."""
 
     @property
     def document(self) -> Document: ...

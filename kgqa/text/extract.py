@@ -5,7 +5,6 @@ what is known of names and pronouns is settled window by window (a window is the
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -18,6 +17,7 @@ from kgqa.text import antecedents, classified, coreference, mentions, nlp, open_
 from kgqa.text.classified import Classified
 from kgqa.text.coreference import Resolver
 from kgqa.text.entities import Entity
+from kgqa.text.extraction import Extraction, Rejected, Statement
 from kgqa.text.fillers import is_of
 from kgqa.text.given_names import GivenNames, read_names
 from kgqa.text.labels import settle_labels
@@ -27,61 +27,18 @@ from kgqa.text.nlp import Parse
 from kgqa.text.patterns import PATTERNS, load_patterns
 from kgqa.text.relations import Candidate, Matcher
 from kgqa.text.windows import BATCH_CHARACTERS, WINDOW_CHARACTERS, is_prose, together
-from kgqa.types import Document, Fact, Mention, Passage, Provenance, Span
+from kgqa.types import Document, Fact, Mention, Passage, Provenance
 
 TRAINING = frozenset({
-    "gap.py", "gum.py", "nlp_corpus.py", "piece_training.py", "relation_corpus.py", "relation_examples.py",
-    "relation_pipeline.py", "relation_thresholds.py", "relation_training.py", "train_coreference.py", "train_nlp.py",
-    "train_relations.py",
-    "treebank.py",
+    "checkpoint.py", "gap.py", "gum.py", "nlp_corpus.py", "piece_training.py", "relation_corpus.py",
+    "relation_examples.py", "relation_pipeline.py", "relation_thresholds.py", "relation_training.py", "teacher.py",
+    "teacher_corpus.py", "teacher_labels.py", "train_coreference.py", "train_nlp.py", "train_relations.py",
+    "train_teacher.py", "treebank.py",
 })  # fmt: skip
 """Modules beside this one that train the pipeline and never read a user's document."""
 
 SOURCES = ("patterns", "classifier", "open")
 """What finds facts; where several do, the first has a sentence's fact."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A relation between two mentions as the text has it, whatever they stand for."""
-
-    relation: str
-    """Its IRI."""
-    head_span: Span
-    tail_span: Span
-    confidence: float
-    extractor: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A candidate that states no fact."""
-
-    relation: str
-    """In words."""
-    sentence: Span
-    head_span: Span
-    tail_span: Span
-    extractor: str
-    confidence: float
-    reason: str
-    """negation, hearsay, question ... (see assertion.doubt), or `below the threshold`, or `nothing of the types`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """What one document yields."""
-
-    document: Document
-    passages: tuple[Passage, ...]
-    mentions: tuple[Mention, ...]
-    facts: tuple[Fact, ...]
-    aliases: tuple[tuple[str, str], ...]
-    """(name, term): every name by which the document calls an entity."""
-    statements: tuple[Statement, ...] = ()
-    """What the facts were made of, before anybody was found for "she" and before doubles were left out."""
-    rejected: tuple[Rejected, ...] = ()
-    """What looked like a fact and is none."""
 
 
 class Extractor:

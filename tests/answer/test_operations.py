@@ -12,13 +12,12 @@ from kgqa.answer.cues import asked_among
 from kgqa.answer.edits import edited
 from kgqa.answer.operations import plans_of, sought
 from kgqa.graph.algebra import Ask, Count
-from kgqa.graph.oxigraph import GraphStore
-from kgqa.graph.subgraph import triple_table
 from kgqa.graph.terms import XSD, literal
-from kgqa.ids import ASSERTED, entity_iri, relation_iri
+from kgqa.ids import entity_iri, relation_iri
 from kgqa.reason.paths import Branch, RelationChoice
 from kgqa.reason.predict import NO_RELATION, NOT_KNOWN, Prediction
-from kgqa.types import Candidate, Provenance, Question, Topic
+from kgqa.types import Candidate, Question, Topic
+from tests.answer.toy_base import Base
 
 NAMES = ("Ann", "Ben", "Cid", "Dan", "Kiel", "Rome", "Ben Nevis")
 BORN = {"Ann": "1901", "Ben": "1880", "Cid": "1901", "Dan": "1950"}
@@ -41,27 +40,6 @@ def question(text: str) -> Question:
         if start >= 0 and all(start >= topic.span[1] or start < topic.span[0] for topic in topics):
             topics.append(Topic(name, (start, start + len(name)), (Candidate(name, entity_iri(name), 1.0),)))
     return Question("1", text, tuple(sorted(topics, key=lambda topic: topic.span)))
-
-
-class Base:
-    """The reading side of a knowledge base."""
-
-    def __init__(self):
-        self.table = triple_table(FACTS, {})
-        self.store = GraphStore.in_memory()
-        self.store.add((*fact, ASSERTED) for fact in FACTS)
-
-    def triples(self):
-        return self.table
-
-    def provenance(self, triples):
-        return [[Provenance("doc", " ".join(triple))] for triple in triples]
-
-    def aliases(self):
-        return [(name, entity_iri(name)) for name in NAMES]
-
-    def query(self, sparql):
-        return self.store.query(sparql)
 
 
 class Linker:
@@ -108,7 +86,7 @@ class Reasoner:
 
 @pytest.fixture
 def answerer():
-    base = Base()
+    base = Base(FACTS, NAMES)
     return Answerer(base, Reasoner(base.table), Linker(), abstain_below=0.2)
 
 

@@ -7,11 +7,10 @@ import torch
 
 from kgqa.answer.answerer import Answerer
 from kgqa.answer.cues import asked_to_each_other
-from kgqa.graph.oxigraph import GraphStore
-from kgqa.graph.subgraph import triple_table
-from kgqa.ids import ASSERTED, entity_iri, relation_iri
+from kgqa.ids import entity_iri, relation_iri
 from kgqa.reason.predict import NOT_KNOWN, Prediction
-from kgqa.types import Candidate, Provenance, Question, Topic
+from kgqa.types import Candidate, Question, Topic
+from tests.answer.toy_base import Base
 
 FAMILIES = [f"{name}{number}" for number in range(8) for name in ("kid", "dad", "sis", "old", "bro")]
 """Of each: kid's father dad, dad's father old, kid's sister sis, dad's brother bro."""
@@ -42,27 +41,6 @@ def question(text: str) -> Question:
     return Question("1", text, tuple(topics))
 
 
-class Base:
-    """The reading side of a knowledge base."""
-
-    def __init__(self):
-        self.table = triple_table(FACTS, {})
-        self.store = GraphStore.in_memory()
-        self.store.add((*fact, ASSERTED) for fact in FACTS)
-
-    def triples(self):
-        return self.table
-
-    def provenance(self, triples):
-        return [[Provenance("doc", " ".join(triple))] for triple in triples]
-
-    def aliases(self):
-        return [(name, entity_iri(name)) for name in NAMES]
-
-    def query(self, sparql):
-        return self.store.query(sparql)
-
-
 class Linker:
     def link(self, questions):
         return [replace(one, topics=question(one.text).topics) for one in questions]
@@ -78,7 +56,7 @@ class Reasoner:
 
 @pytest.fixture(scope="module")
 def base() -> Base:
-    return Base()
+    return Base(FACTS, NAMES)
 
 
 @pytest.fixture(scope="module")

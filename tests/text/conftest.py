@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kgqa.text.extract import Extraction, Extractor
+from kgqa.text.extract import Extractor
+from kgqa.text.extraction import Extraction
 from kgqa.types import Document
 
 Triples = set[tuple[str, str, str]]

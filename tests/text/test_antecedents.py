@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from kgqa.text import antecedents
-from kgqa.text.extract import Extraction
+from kgqa.text.extraction import Extraction
 from kgqa.text.lexicon import lexicon
 from kgqa.text.mentions import find_spots
 from kgqa.text.nlp import Parse, load_pipeline, parse

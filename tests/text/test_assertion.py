@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kgqa.text.extract import Extraction
+from kgqa.text.extraction import Extraction
 
 DOUBTED = {
     "negation": [

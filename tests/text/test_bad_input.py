@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgqa.text.extract import Extraction, Extractor
+from kgqa.text.extract import Extractor
+from kgqa.text.extraction import Extraction
 from kgqa.text.reader import Skipped, read_documents
 from kgqa.types import Document
 

@@ -7,7 +7,8 @@ import pytest
 from kgqa.errors import ConfigError
 from kgqa.text import nlp
 from kgqa.text.classified import WIKIDATA, by_property, candidates, unseen_names
-from kgqa.text.extract import SOURCES, Extraction, Extractor
+from kgqa.text.extract import SOURCES, Extractor
+from kgqa.text.extraction import Extraction
 from kgqa.text.lexicon import lexicon
 from kgqa.text.mentions import find_spots
 from kgqa.text.nlp import Parse, ReadRelation

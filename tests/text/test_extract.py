@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from kgqa.errors import ConfigError
 from kgqa.text import extract as module
 from kgqa.text import reader
-from kgqa.text.extract import Extraction, Extractor
+from kgqa.text.extract import Extractor
+from kgqa.text.extraction import Extraction
 from kgqa.types import Document
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from kgqa.errors import ConfigError
 from kgqa.ids import entity_iri
 from kgqa.text import nlp
-from kgqa.text.extract import Extraction, Extractor
+from kgqa.text.extract import Extractor
+from kgqa.text.extraction import Extraction
 from kgqa.text.given_names import GivenName, GivenNames, read_names
 from kgqa.text.lexicon import lexicon
 from kgqa.text.mentions import find_spots

@@ -3,7 +3,8 @@
 import pytest
 
 from kgqa.ids import OPEN, name_of
-from kgqa.text.extract import Extraction, Extractor
+from kgqa.text.extract import Extractor
+from kgqa.text.extraction import Extraction
 from kgqa.types import Document
 
 

@@ -8,7 +8,7 @@ import pytest
 from kgqa.answer.report.review import Counts, pieces, sentences, write_review
 from kgqa.answer.report.text import csp_hash
 from kgqa.text.canonical import merges
-from kgqa.text.extract import Extraction, Rejected
+from kgqa.text.extraction import Extraction, Rejected
 from kgqa.types import Document, Fact, Mention, Passage, Provenance
 from tests.answer.report.chromium import PROGRAM, Chromium
 from tests.answer.report.made import HOSTILE
