@@ -16,7 +16,8 @@ from kgqa.answer.turns import answers_in_turn, batches
 from kgqa.errors import InputError, StoreError
 from kgqa.graph.oxigraph import GraphStore
 from kgqa.types import Answer, Candidate, Question, Topic
-from tests.answer.test_operations import Base, Linker, Reasoner
+from tests.answer.test_operations import FACTS, NAMES, Linker, Reasoner
+from tests.answer.toy_base import Base
 
 
 class Views(Reasoner):
@@ -30,7 +31,7 @@ class Names(Linker):
 
 
 def answerer() -> Answerer:
-    base = Base()
+    base = Base(FACTS, NAMES)
     return Answerer(base, Views(base.table), Names(), abstain_below=0.2)
 
 
@@ -123,7 +124,7 @@ class Kept(Base):
     """A knowledge base for a chat."""
 
     def __init__(self, path):
-        super().__init__()
+        super().__init__(FACTS, NAMES)
         self.path = path
 
 
