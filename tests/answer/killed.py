@@ -1,7 +1,5 @@
-"""Run as a program: answers twenty questions and dies by SIGKILL at the n-th step, or says how many there were.
-
-python -m tests.answer.killed OUT N
-"""
+"""What a process does that is killed: it answers twenty questions and dies by SIGKILL at the n-th step, or says how
+many there were."""
 
 import sys
 from pathlib import Path
@@ -17,13 +15,9 @@ STEPS = [
 ]  # fmt: skip
 
 
-def main(out: str, last: str) -> None:
-    countdown = Countdown(int(last))
+def main(out: Path, last: int) -> None:
+    countdown = Countdown(last)
     for owner, name in STEPS:
         setattr(owner, name, countdown.around(getattr(owner, name)))
-    batch.answer_batch(LocalEngine(), toy_worker, questions(20), Path(out), batch_size=2)
+    batch.answer_batch(LocalEngine(), toy_worker, questions(20), out, batch_size=2)
     sys.stdout.write(str(countdown.passed))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -20,9 +18,10 @@ from kgqa.engine.local import LocalEngine
 from kgqa.errors import InputError, LockedError
 from kgqa.lock import file_lock
 from kgqa.types import Answer, Question
+from tests import processes
+from tests.answer import killed
 from tests.answer.toy import FOUND, ToyAnswerer, largest_file, questions, toy_worker
 
-ROOT = Path(__file__).parents[2]
 QUESTIONS = [
     Question("1", "x", answers=("a",), kind="1-hop"),
     Question("2", "x", answers=("alias of a",), kind="2-hop"),
@@ -180,17 +179,10 @@ def test_two_runs_for_one_file_the_second_is_refused_and_names_the_first(tmp_pat
     assert left(tmp_path) == {"a.jsonl"}
 
 
-def killed(*arguments, **environment) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.answer.killed", *map(str, arguments)],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, capture_output=True, text=True,
-    )  # fmt: skip
-
-
 def check_kill(folder: Path, name: str, number: int, whole: bytes) -> None:
     out = folder / f"{number}" / name
     out.parent.mkdir()
-    assert killed(out, number).returncode == -signal.SIGKILL
+    assert processes.run(killed.main, out, number).status == -signal.SIGKILL
     answerer = ToyAnswerer()
     run(questions(20), out, answerer=answerer)
     assert out.read_bytes() == whole
@@ -199,9 +191,9 @@ def check_kill(folder: Path, name: str, number: int, whole: bytes) -> None:
 
 def boundaries(folder: Path, name: str) -> tuple[int, bytes]:
     """How many steps a run takes that is not killed, and what it writes."""
-    done = killed(folder / name, -1)
-    assert done.returncode == 0, done.stderr
-    return int(done.stdout), (folder / name).read_bytes()
+    done = processes.run(killed.main, folder / name, -1)
+    assert done.status == 0, done.errors
+    return int(done.out), (folder / name).read_bytes()
 
 
 def test_killed_at_a_step_the_resumed_file_is_the_same(tmp_path):

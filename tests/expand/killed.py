@@ -1,7 +1,5 @@
-"""Run as a program: changes a toy knowledge base and dies by SIGKILL at the n-th step boundary, or says how many.
-
-python killed.py KB CORPUS N [expand | compact | rollback]
-"""
+"""What a process does that is killed: it changes a toy knowledge base and dies by SIGKILL at the n-th step boundary, or
+says how many there are."""
 
 import sys
 from pathlib import Path
@@ -27,12 +25,13 @@ STEPS: list[tuple[Any, str]] = [
 ]  # fmt: skip
 
 
-def main(kb: str, corpus: str, last: str, action: str = "expand") -> None:
-    countdown = Countdown(int(last))
+def main(kb: Path, corpus: Path, last: int, action: str) -> None:
+    """`action`: expand, compact or rollback."""
+    countdown = Countdown(last)
     record.BLOCK, record.PART = 3, 6
     for owner, name in STEPS:
         setattr(owner, name, countdown.around(getattr(owner, name)))
-    change(action, Path(kb), Path(corpus))
+    change(action, kb, corpus)
     sys.stdout.write(str(countdown.passed))
 
 
@@ -44,7 +43,3 @@ def change(action: str, kb: Path, corpus: Path) -> None:
         compact.compact(kb, options=IndexOptions(), keep=1)
     else:
         rollback.rollback(kb, "gen-000001", keep=2)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,12 +1,9 @@
 """A writer that is really killed loses only its own delta: readers have the old generation or the new one, whole."""
 
 import gzip
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,10 +18,10 @@ from kgqa.generations import generation_names
 from kgqa.graph.formats import FactReader, read_facts
 from kgqa.ids import relation_iri
 from kgqa.knowledge_base import KnowledgeBase
-from tests.expand.killed import change
+from tests import processes
+from tests.expand.killed import change, main
 from tests.expand.toy import ToyExtractor, build, dump, fast_folder, settings, write_corpus
 
-ROOT = Path(__file__).parents[2]
 OLD = {
     "a.md": "First\n\nA knows B\nB likes C\nC knows E\n", "k.tsv": "X\tknows\tA\n",
     "b.md": "---\ndate: 1999\n---\nSecond\n\nA knows B\nC knows D\n",
@@ -39,11 +36,9 @@ POLICY = Policy("newest", frozenset({relation_iri("knows")}))
 
 def run_killed(kb: Path, corpus: Path, last: int, action: str = "expand") -> tuple[int, str]:
     """(exit status, number of boundaries passed if it was not killed)."""
-    command = [sys.executable, "-m", "tests.expand.killed", str(kb), str(corpus), str(last), action]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode, done.stdout
+    done = processes.run(main, kb, corpus, last, action)
+    assert done.status in (0, -signal.SIGKILL), done.errors
+    return done.status, done.out
 
 
 def check(number: int | None, folder: Path, place: str) -> None:

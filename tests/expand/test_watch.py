@@ -3,11 +3,10 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,10 @@ from kgqa.expand.watch import Watcher, until_stopped, watch
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.lock import writer_lock
 from kgqa.types import Document
+from tests import processes
+from tests.expand import watched
 from tests.expand.test_apply import asserted
 from tests.expand.toy import ToyExtraction, ToyExtractor, fast_folder, settings
-
-ROOT = Path(__file__).parents[2]
 
 
 class Folder:
@@ -261,35 +260,30 @@ def test_a_policy_holds_for_every_round(folder: Folder) -> None:
 
 
 @contextmanager
-def watching(folder: Folder) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.expand.watched", str(folder.kb), str(folder.inbox)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        try:
-            assert line(process) == "ready"
-            yield process
-        finally:
-            process.kill()
+def watching(folder: Folder) -> Iterator[tuple[BaseProcess, Callable[[], str]]]:
+    """The process, and what gives the next line that it says."""
+    with processes.running(watched.main, folder.kb, folder.inbox) as (process, out):
+        assert out.readline() == "ready\n"
+        yield process, lambda: out.readline().strip()
 
 
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout
-    return process.stdout.readline().strip()
+def end(process: BaseProcess, sent: signal.Signals) -> int | None:
+    assert process.pid
+    os.kill(process.pid, sent)
+    process.join(300)
+    return process.exitcode
 
 
 def test_a_process_that_watches_commits_and_ends_when_it_is_told_to(folder: Folder) -> None:
     folder.write("a.md", "A knows B")
-    with watching(folder) as process:
-        assert line(process) == "gen-000001 1 0 0"
+    with watching(folder) as (process, line):
+        assert line() == "gen-000001 1 0 0"
         folder.write("a.md", "A knows C")
-        assert line(process) == "gen-000002 0 1 0"
+        assert line() == "gen-000002 0 1 0"
         folder.write("b.md", "B knows C")
-        assert line(process) == "gen-000003 1 0 0"
-        process.send_signal(signal.SIGTERM)
-        assert line(process) == "stopped"
-        assert process.wait(300) == 0
+        assert line() == "gen-000003 1 0 0"
+        assert end(process, signal.SIGTERM) == 0
+        assert line() == "stopped"
     assert asserted(folder.kb) == {"A knows C", "B knows C"}
 
 
@@ -297,16 +291,15 @@ def test_a_delta_under_way_is_dropped_and_what_was_read_for_it_is_not_read_again
     folder: Folder, tmp_path: Path
 ) -> None:
     folder.write("a.md", "A knows B")
-    with watching(folder) as process:
-        assert line(process) == "gen-000001 1 0 0"
+    with watching(folder) as (process, line):
+        assert line() == "gen-000001 1 0 0"
         (tmp_path / "new").mkdir()
         (tmp_path / "new" / "b.md").write_text("B text\n\nB knows C")
         (tmp_path / "new" / "slow.md").write_text("S text\n\nS knows T")
         (tmp_path / "new").rename(folder.inbox / "new")  # both at once
-        assert line(process) == "new/slow"
-        process.send_signal(signal.SIGINT)
-        assert line(process) == "stopped"
-        assert process.wait(300) == 0
+        assert line() == "new/slow"
+        assert end(process, signal.SIGINT) == 0
+        assert line() == "stopped"
     assert asserted(folder.kb) == {"A knows B"}
     folder.polls(2)
     assert folder.extractor.read == ["new/slow"]

@@ -1,7 +1,4 @@
-"""Run as a program: watches a folder for a toy knowledge base and says what it commits, one line each.
-
-python watched.py KB CORPUS
-"""
+"""What a process does that watches a folder for a toy knowledge base and says what it commits, one line each."""
 
 import sys
 import time
@@ -35,11 +32,11 @@ def committed(outcome: Outcome) -> None:
     say(f"{outcome.generation} {len(outcome.delta.added)} {len(outcome.delta.changed)} {len(outcome.delta.removed)}")
 
 
-if __name__ == "__main__":
+def main(kb: Path, corpus: Path) -> None:
     with until_stopped():
         say("ready")
         watch(
-            Path(sys.argv[1]), Corpus(Path(sys.argv[2])), settings(extractor=SlowExtractor()),
+            kb, Corpus(corpus), settings(extractor=SlowExtractor()),
             seconds=0.05, committed=committed,
         )  # fmt: skip
     say("stopped")

@@ -1,11 +1,8 @@
 """Vectors on disk: a text is embedded once, in whatever order, process and knowledge base it comes again."""
 
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from kgqa.memory import cache
 from kgqa.memory.cache import CachedEmbedder
 from kgqa.memory.embedder import load_embedder
 from kgqa.memory.hashing import HashingEmbedder
+from tests.processes import running
 
 HASHING = HashingEmbedder(16)
 
@@ -73,26 +71,19 @@ def test_encoders_and_precisions_share_a_folder_and_no_vector(tmp_path):
     assert len(list(tmp_path.glob("*.sqlite"))) == 3
 
 
-WRITER = """
-import sys
-from pathlib import Path
-from kgqa.memory.cache import CachedEmbedder
-from kgqa.memory.hashing import HashingEmbedder
-
-cached = CachedEmbedder(HashingEmbedder(16), Path(sys.argv[1]), precision="float32")
-print("ready", flush=True)
-for start in range(int(sys.argv[2]), int(sys.argv[3]), 50):
-    cached.embed([f"text {i}" for i in range(start, start + 50)])
-"""
-
-
-def writer(folder: Path, first: int, last: int) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", WRITER, str(folder), str(first), str(last)], stdout=subprocess.PIPE)
+def write(folder: Path, first: int, last: int) -> None:
+    cached = CachedEmbedder(HashingEmbedder(16), folder, precision="float32")
+    print("ready", flush=True)
+    for start in range(first, last, 50):
+        cached.embed([f"text {i}" for i in range(start, start + 50)])
 
 
 def test_processes_write_at_once(tmp_path):
-    running = [writer(tmp_path, first, first + 1000) for first in (0, 500, 0)]
-    assert [process.wait() for process in running] == [0, 0, 0]
+    with ExitStack() as stack:
+        writers = [stack.enter_context(running(write, tmp_path, first, first + 1000))[0] for first in (0, 500, 0)]
+        for process in writers:
+            process.join()
+        assert [process.exitcode for process in writers] == [0, 0, 0]
     counted = Counted(tmp_path)
     texts = [f"text {i}" for i in range(1500)]
     np.testing.assert_array_equal(counted.cached.embed(texts), HASHING.embed(texts))
@@ -100,13 +91,12 @@ def test_processes_write_at_once(tmp_path):
 
 
 def test_a_killed_writer_leaves_what_it_committed(tmp_path):
-    process = writer(tmp_path, 0, 10**9)
-    process.stdout.readline()
-    while not list(tmp_path.glob("*.sqlite")) or not _num_rows(tmp_path):
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with running(write, tmp_path, 0, 10**9) as (process, said):
+        assert said.readline() == "ready\n"
+        while not list(tmp_path.glob("*.sqlite")) or not _num_rows(tmp_path):
+            assert process.is_alive()
+            time.sleep(0.01)
+        process.kill()
     counted = Counted(tmp_path)
     num_kept = _num_rows(tmp_path)
     assert num_kept % 50 == 0

@@ -1,17 +1,19 @@
 """A segment on disk: whole or absent, checked when opened, and refused with the file's name when it is damaged."""
 
 import json
-import subprocess
-import sys
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kgqa.errors import StoreError
+from kgqa.memory import segment
 from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import LongTermMemory, MemoryRefs, apply_delta
 from kgqa.memory.segment import Segment
+from tests import processes
 
 WIDTH, COUNT = 6, 40
 IVF = IndexOptions("ivf", min_rows=10)
@@ -100,28 +102,20 @@ def test_an_index_that_is_none_is_refused(store):
         _ = segment.index
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-import numpy as np
-from kgqa.memory import segment
-from kgqa.memory.long_term import MemoryRefs, apply_delta
+def write_and_die(folder: Path, where: str) -> None:
+    def die(*_, **__):
+        os.kill(os.getpid(), signal.SIGKILL)
 
-def die(*_, **__):
-    os._exit(9)
-
-setattr(segment.os if sys.argv[2] == "rename" else segment, sys.argv[2], die)
-apply_delta(
-    Path(sys.argv[1]), MemoryRefs(3, "toy"), generation="gen-000001",
-    add_ids=[1], add_vectors=np.ones((1, 3)), add_items=[("a", "b")],
-)
-"""
+    setattr(segment.os if where == "rename" else segment, where, die)
+    apply_delta(
+        folder, MemoryRefs(3, "toy"), generation="gen-000001",
+        add_ids=[1], add_vectors=np.ones((1, 3)), add_items=[("a", "b")],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("where", ["gather_items", "_write_index", "_write_manifest", "rename"])
 def test_a_process_killed_while_writing_leaves_no_segment_behind(tmp_path, where):
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), where], check=False)
-    assert done.returncode == 9
+    assert processes.run(write_and_die, tmp_path, where).status == -signal.SIGKILL
     assert list(tmp_path.glob("seg-*")) == []
     rows = {"add_ids": [2], "add_vectors": np.ones((1, 3)), "add_items": [("c", "d")]}
     refs = apply_delta(tmp_path, MemoryRefs(3, "toy"), generation="gen-000001", **rows)

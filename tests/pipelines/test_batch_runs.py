@@ -13,8 +13,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from kgqa.lock import file_lock
 from pipelines.answer import main
+from tests.pipelines import killed
 from tests.pipelines.conftest import PEOPLE
+from tests.processes import run, running
 
 ROOT = Path(__file__).parents[2]
 TEXTS = [f"Who taught {name}{mark}" for name in PEOPLE for mark in ("?", " at first?", "", " then?")]
@@ -66,12 +69,6 @@ def test_questions_from_a_table_answers_into_tables(asked):
     assert pq.read_table("a.parquet").to_pylist() == records
 
 
-def test_several_processes_give_the_same_bytes(asked):
-    assert main([*asked, "out=one.jsonl"]) == 0
-    assert main([*asked, "out=two.jsonl", "engine.processes=2"]) == 0
-    assert Path("one.jsonl").read_bytes() == Path("two.jsonl").read_bytes()
-
-
 @pytest.mark.slow
 def test_ray_gives_the_same_bytes(asked):
     pytest.importorskip("ray")
@@ -121,23 +118,6 @@ def test_a_killed_run_goes_on_where_it_stopped(asked, processes):
 
 
 TURNS = ("Who taught {}?", "And who taught {}?", "Which of them taught him?", "No, the other one.", "Who did he teach?")
-KILLED = """
-import os, signal, sys
-from kgqa.answer.partial import Partial
-
-append, done, most = Partial.append, [], int(sys.argv[1])
-
-def append_and_die(self, *given):
-    append(self, *given)
-    done.append(given)
-    if len(done) == most:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-Partial.append = append_and_die
-from pipelines.answer import main
-
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 @pytest.fixture
@@ -159,7 +139,7 @@ def talked(asked):
     return asked
 
 
-def test_conversations_are_the_same_bytes_in_several_processes(talked):
+def test_questions_and_conversations_are_the_same_bytes_in_several_processes(talked):
     assert main([*talked, "out=one.jsonl"]) == 0
     assert main([*talked, "out=two.jsonl", "engine.processes=2"]) == 0
     assert main([*talked, "out=alone.jsonl", "answer.session=false"]) == 0
@@ -167,42 +147,31 @@ def test_conversations_are_the_same_bytes_in_several_processes(talked):
     assert Path("one.jsonl").read_bytes() != Path("alone.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_a_killed_run_of_conversations_goes_on_where_it_stopped(talked, processes):
+@pytest.mark.parametrize(("processes", "kills"), [(1, (1, 2)), (2, (2,))])
+def test_a_killed_run_of_conversations_goes_on_where_it_stopped(talked, processes, kills):
     """Killed by itself once so many batches are kept, so that nothing depends on how fast the machine is."""
     assert main([*talked, "out=whole.jsonl"]) == 0
     arguments = [*talked, "out=a.jsonl", f"engine.processes={processes}"]
-    for number in (1, 2):
-        ran = subprocess.run(
-            [sys.executable, "-c", KILLED, str(number), *arguments],
-            env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False,
-        )  # fmt: skip
-        assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()
+    for number in kills:
+        ran = run(killed.main, number, arguments)
+        assert ran.status == -signal.SIGKILL, ran.errors
         assert not Path("a.jsonl").exists()
     assert main(arguments) == 0
     assert metrics_of("a.jsonl")["num_taken_over"] > 0
     assert Path("a.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
 
 
-HOLDER = """
-import sys
-from pathlib import Path
-from kgqa.lock import file_lock
-with file_lock(Path(".a.jsonl.partial/lock"), Path("a.jsonl"), remedy=""):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
+def hold() -> None:
+    with file_lock(Path(".a.jsonl.partial/lock"), Path("a.jsonl"), remedy=""):
+        print("held", flush=True)
+        time.sleep(3600)
 
 
 def test_a_second_run_for_the_same_file_is_refused(asked, capsys):
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER], env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    holder.stdout.readline()
-    assert main([*asked, "out=a.jsonl"]) == 2
-    assert f"a.jsonl is being written to by process {holder.pid} on " in capsys.readouterr().err
-    holder.communicate()
+    with running(hold) as (holder, said):
+        assert said.readline() == "held\n"
+        assert main([*asked, "out=a.jsonl"]) == 2
+        assert f"a.jsonl is being written to by process {holder.pid} on " in capsys.readouterr().err
     assert main([*asked, "out=a.jsonl"]) == 0
 
 
