@@ -28,12 +28,13 @@ from kgqa.ids import digest, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
-from kgqa.reason.priming import Primer
 from kgqa.types import Question
 
 if TYPE_CHECKING:  # an HTTP library, which only a server needs
     from kgqa.graph.endpoint import Endpoint
     from kgqa.graph.sparql import SparqlStore
+if TYPE_CHECKING:  # torch is loaded by what answers, trains or embeds by a network
+    from kgqa.reason.priming import Primer
 if TYPE_CHECKING:  # spaCy is loaded by what reads documents
     from kgqa.expand.mapping import Ontology
     from kgqa.text.extract import Extractor
@@ -117,10 +118,12 @@ def retriever_of(cfg: DictConfig, kb: KnowledgeBase, embedder: Embedder | None) 
     return Retriever(kb, embedder=embedder, device=cfg.memory.device, options=options_of(cfg))
 
 
-def primer_of(cfg: DictConfig, kb: KnowledgeBase) -> Primer | None:
+def primer_of(cfg: DictConfig, kb: KnowledgeBase) -> "Primer | None":
     """What finds the facts that a reasoner of the group `reasoner` is handed; None where it is handed none."""
     if not (num_facts := cfg.reasoner.num_facts):
         return None
+    from kgqa.reason.priming import Primer
+
     embedder = reader_of(cfg, kb)
     return Primer.open(kb, num_facts, embedder=embedder, device=cfg.memory.device, options=options_of(cfg))
 

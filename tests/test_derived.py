@@ -120,8 +120,11 @@ def test_what_was_derived_follows_the_graph_and_goes_with_its_generation(tmp_pat
 HEAVY = ("transformers", "networkx", "rdflib", "scipy", "pytorch_lightning", "spacy", "requests", "pandas", "ray")
 
 
-def test_answering_loads_no_library_that_it_does_without() -> None:
-    command = f"import sys, pipelines.answer; print([name for name in {HEAVY} if name in sys.modules])"
+@pytest.mark.parametrize(
+    ("stage", "heavy"), [("answer", HEAVY), ("expand", HEAVY if Path("/dev/nvidiactl").exists() else (*HEAVY, "torch"))]
+)
+def test_a_stage_loads_no_library_that_it_does_without(stage: str, heavy: tuple[str, ...]) -> None:
+    command = f"import sys, pipelines.{stage}; print([name for name in {heavy} if name in sys.modules])"
     root = Path(__file__).parents[1]
     ran = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

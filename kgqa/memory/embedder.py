@@ -7,7 +7,7 @@ compared.
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from kgqa.errors import ConfigError, ModelError
 from kgqa.memory.cache import CachedEmbedder
 from kgqa.memory.hashing import HashingEmbedder
-from kgqa.memory.pretrained import HFEmbedder, MiniLMEmbedder
-from kgqa.memory.text_encoder import TransformerEmbedder
+
+if TYPE_CHECKING:  # torch takes longer to load than a small expansion lasts; hashing does without
+    from kgqa.memory.pretrained import HFEmbedder
+    from kgqa.memory.text_encoder import TransformerEmbedder
+
+    Network = TransformerEmbedder | HFEmbedder
 
 Vectors = NDArray[np.float32]
 
@@ -79,15 +83,21 @@ def load_embedder(
             f"embedder.model={model} is not for embedder {kind!r}; set embedder=transformer or embedder=hf"
         )
     numbers = [int(part) for part in identity[-2:] if part.isdecimal()]
-    found: HashingEmbedder | TransformerEmbedder | HFEmbedder
+    found: HashingEmbedder | Network
     if family == "hashing":
         found = HashingEmbedder(numbers[-1] if numbers else width)
     elif family == "minilm":
+        from kgqa.memory.pretrained import MiniLMEmbedder
+
         tokens = numbers[0] if len(numbers) == 2 else max_tokens
         found = MiniLMEmbedder(max_tokens=tokens, batch_size=batch_size, device=device, dtype=dtype)
     elif family == "transformer" and model:
+        from kgqa.memory.text_encoder import TransformerEmbedder
+
         found = TransformerEmbedder(Path(model), batch_size=batch_size, device=device, dtype=dtype)
     elif family == "hf" and model:
+        from kgqa.memory.pretrained import HFEmbedder
+
         found = HFEmbedder(
             model, pooling=pooling, prefix=prefix, question_prefix=question_prefix, max_tokens=max_tokens,
             batch_size=batch_size, device=device, dtype=dtype, same_from=same_from, allow_download=allow_download,

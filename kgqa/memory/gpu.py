@@ -10,7 +10,6 @@ from typing import Any
 
 import faiss
 import numpy as np
-import torch
 
 from kgqa.errors import ConfigError
 from kgqa.memory.approximate import finder, kind_of
@@ -87,6 +86,8 @@ def gpu_finder(vectors: Vectors, index: Any | None, options: IndexOptions, gpus:
 
 def _check_room(gpus: tuple[int, ...], num_bytes: int) -> None:
     """MemoryError where one of the GPUs has less free, as far as torch can see it."""
+    import torch  # where there is no GPU, searching does without it
+
     for gpu in gpus:
         if gpu < torch.cuda.device_count():
             free, _ = torch.cuda.mem_get_info(gpu)
