@@ -15,9 +15,10 @@ from kgqa.memory.index import IndexOptions
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.examples import Example, Vocabulary, collate, example, known_topics
-from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, collect, heaviest, select
+from kgqa.reason.frontier import Adjacency, Floats, Frontier, Ints, collect, heaviest, select
 from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
 from kgqa.reason.priming import Primer
+from kgqa.reason.programs import Programs, ends_of, run, shortened
 from kgqa.reason.reasoner import Reasoner, Walks, confidence
 from kgqa.reason.soft import Instructed, instruct
 from kgqa.reason.types import Asked, asked, of_asked_types, passed, shown, types_of
@@ -126,9 +127,9 @@ class Predictor:
         sure = confidence(*map(torch.from_numpy, (weight, said.stops, said.question))).tolist()
         programs = self._programs(said, best, topics)
         wanted = self._asked(programs, said, best)
-        hard = self._run(programs, said)
-        programs = [{walk: _shortest(branch, hard, walk) for walk, branch in one.items()} for one in programs]
-        ends, counts = self._ends(programs, said)
+        hard = run(programs, self.vocabulary.by_term, self.adjacency, said.soft.exclude)
+        programs = shortened(programs, hard)
+        ends, counts = ends_of(programs, num_hops=len(said.stops), num_walks=len(said.question))
         found = self._answers(hard, said, ends, counts)
         if self.types is not None and any(wanted):
             found = of_asked_types(found, wanted, self.types)
@@ -193,7 +194,7 @@ class Predictor:
             return walked.reached[1:]
         return [passed(step, said.filters, self.types, t) for t, step in enumerate(walked.reached[1:])]
 
-    def _asked(self, programs: list[dict[int, Branch]], said: Instructed, best: Ints) -> list[list[Asked]]:
+    def _asked(self, programs: Programs, said: Instructed, best: Ints) -> list[list[Asked]]:
         """For each question the types that its answers are to be of."""
         if said.filters is None or self.types is None:
             return [[] for _ in programs]
@@ -207,7 +208,7 @@ class Predictor:
             for q, program in enumerate(programs)
         ]  # fmt: skip
 
-    def _programs(self, said: Instructed, best: Ints, topics: list[list[Topic]]) -> list[dict[int, Branch]]:
+    def _programs(self, said: Instructed, best: Ints, topics: list[list[Topic]]) -> Programs:
         """For each question, by walk, the branches that lead to its best answer (-1: none, and no branches); a topic
         that hardly counts gives none."""
         walk = np.flatnonzero((said.constraint >= _COUNTS) & (best[said.question] >= 0))
@@ -217,7 +218,7 @@ class Predictor:
             for stop, step in zip(said.stops, self._filtered(said.soft, said), strict=True)
         ]
         found = said.soft.back(walk, answer, np.argmax(ends, axis=0) + 1)
-        programs: list[dict[int, Branch]] = [{} for _ in topics]
+        programs: Programs = [{} for _ in topics]
         broken = {int(said.question[w]) for w, back in zip(walk, found, strict=True) if back is None}
         for w, back in zip(walk.tolist(), found, strict=True):
             q = int(said.question[w])
@@ -233,41 +234,8 @@ class Predictor:
         likely = (c for c in topic.candidates if c.score >= ALTERNATIVE * score and c.iri in self.vocabulary.by_term)
         return replace(topic, candidates=tuple(likely))
 
-    def _run(self, programs: list[dict[int, Branch]], said: Instructed) -> Walked:
-        """All programs of a batch at once, with weights of 0 and 1."""
-        num_walks, num_relations = len(said.question), self.adjacency.num_relations
-        branches = {walk: branch for program in programs for walk, branch in program.items()}
-        starts = [
-            (w, self.vocabulary.by_term[c.iri]) for w, branch in branches.items() for c in branch.topic.candidates
-        ]
-        row, entity = np.array(starts, dtype=np.int64).reshape(-1, 2).T
-        start = collect(row, entity, np.ones(len(row), dtype=np.float32), self.adjacency.num_entities)
-        walked = Walked(self.adjacency, start)
-        for t, gates in enumerate(said.soft.exclude):
-            followed = [
-                branches[w].relations[t] if w in branches and t < len(branches[w].relations) else ()
-                for w in range(num_walks)
-            ]
-            directed = [choice.index + choice.inverse * num_relations for hop in followed for choice in hop]
-            offsets = np.concatenate([[0], np.cumsum([len(hop) for hop in followed])])
-            hard = np.zeros_like(gates)
-            for walk, branch in branches.items():
-                if t < len(branch.excluded):
-                    hard[walk, list(branch.excluded[t])] = 1
-            weight = np.ones(len(directed), dtype=np.float32)
-            walked.follow(Choices(offsets, np.array(directed, dtype=np.int64), weight), hard)
-        return walked
-
-    def _ends(self, programs: list[dict[int, Branch]], said: Instructed) -> tuple[Floats, Floats]:
-        """Where each program's walks end, `[T, B]`, and which of them count, `[B]`."""
-        ends, counts = np.zeros_like(said.stops), np.zeros_like(said.constraint)
-        for program in programs:
-            for walk, branch in program.items():
-                ends[len(branch.relations) - 1, walk] = counts[walk] = 1
-        return ends, counts
-
     def _paths(
-        self, hard: Walked, programs: list[dict[int, Branch]], wanted: list[list[Asked]], answers: list[list[int]]
+        self, hard: Walked, programs: Programs, wanted: list[list[Asked]], answers: list[list[int]]
     ) -> list[list[list[Edge]]]:
         """For each question, for each of some answers and each branch the path that leads there."""
         ends = [
@@ -291,16 +259,6 @@ class Predictor:
 def _end(path: list[Edge]) -> int:
     head, _, tail, inverse = path[-1]
     return head if inverse else tail
-
-
-def _shortest(branch: Branch, hard: Walked, walk: int) -> Branch:
-    """A branch without the hops after which it is where it was before: the same answers from fewer facts."""
-    steps = hard.reached[1 : len(branch.relations) + 1]
-    arrived = [step.entity[slice(*np.searchsorted(step.row, [walk, walk + 1]))] for step in steps]
-    for number, there in enumerate(arrived[:-1], start=1):
-        if len(there) and np.array_equal(there, arrived[-1]):
-            return replace(branch, relations=branch.relations[:number], excluded=branch.excluded[:number])
-    return branch
 
 
 def _why_not(said: Instructed, q: int) -> str:

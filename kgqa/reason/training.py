@@ -1,7 +1,6 @@
 """Training from answers alone: no hop count, no gold path, no relation label; what is minimised stands in `loss`."""
 
 import logging
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +23,10 @@ from kgqa.reason.examples import Batch, Example, trainable
 from kgqa.reason.follow import EdgeIndex, edge_index
 from kgqa.reason.loss import answer_loss, set_counts
 from kgqa.reason.priming import Primer
-from kgqa.reason.reasoner import Reasoner, Reasoning, confidence
+from kgqa.reason.reasoner import Reasoner, Reasoning
 from kgqa.reason.rewording import Rewordings
 from kgqa.reason.synthetic import Graph, PathQuestions
+from kgqa.reason.threshold import dev_scores
 from kgqa.reason.types import Types, types_of
 
 LOG = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ def fit(
         synthetic_share=options.synthetic_share, epoch_questions=options.epoch_questions, primer=primer,
     )  # fmt: skip
     trainer = _run(module, data, options, folder, resume)
-    scores = _calibrated(module.eval(), data, share=options.abstain_share, num_unknown=num_unknown)
+    scores = dev_scores(module.eval(), data.val_dataloader(), share=options.abstain_share, num_unknown=num_unknown)
     scores["learning_rate"] = trainer.optimizers[0].param_groups[0]["initial_lr"]  # of the first run, when resumed
     counts = {"num_train": len(train), "num_synthetic": len(synthetic), "num_dev": len(dev), "left_out": num_left_out}
     settings = checkpoint.with_threshold(settings, scores["abstain_below"])
@@ -265,44 +265,3 @@ def _made_questions(
     graph, half = Graph(table), options.synthetic_questions // 2
     reworded = Rewordings(graph, train, max_hops=max_hops, seed=seed).draw(half)
     return [*PathQuestions(graph, max_hops=max_hops, seed=seed).draw(options.synthetic_questions - half), *reworded]
-
-
-@torch.inference_mode()
-def _calibrated(module: ReasonerTraining, data: QuestionData, *, share: float, num_unknown: int) -> dict[str, float]:
-    """The dev scores, and the confidence below which it is better to abstain (see `abstention_threshold`)."""
-    sure, right, answerable = [], [], []
-    f1: list[float] = []
-    for batch in data.val_dataloader():
-        reasoning = module(batch)
-        answers = reasoning.answers
-        hits, each_f1 = set_counts(answers, batch)
-        has_gold = torch.bincount(batch.gold_question, minlength=answers.shape[1]) > 0
-        correct = torch.zeros(len(has_gold), dtype=torch.bool)
-        correct[has_gold] = hits.bool().cpu()
-        sure.append(confidence(answers.max(0).values, reasoning.stops, batch.walks.question).cpu())
-        right.append(correct)
-        answerable.append(has_gold.cpu())
-        f1 += each_f1.tolist()
-    known = torch.cat(answerable)
-    threshold = abstention_threshold(torch.cat(sure), torch.cat(right), known, share=share, num_unknown=num_unknown)
-    return {
-        "dev_hits1": float(torch.cat(right)[known].float().mean()) if known.any() else 0.0,
-        "dev_f1": sum(f1) / max(len(f1), 1),
-        "abstain_below": threshold,
-    }
-
-
-def abstention_threshold(
-    confidence: Tensor, right: Tensor, answerable: Tensor, *, share: float, num_unknown: int = 0
-) -> float:
-    """The confidence up to which to abstain, `[n]` each: the lowest that refuses `share` of the unanswerable questions.
-
-    `num_unknown` more of these are refused in any case, since nothing that they name is known. Without any unanswerable
-    question it is half of what all but one right answer in a hundred have.
-    """
-    if answerable.all():
-        sure = confidence[right].sort().values
-        return float(sure[len(sure) // 100]) * 0.5 if len(sure) else 0.0
-    doubtful = confidence[~answerable].sort().values
-    refused = math.ceil(share * (len(doubtful) + num_unknown)) - num_unknown
-    return float(doubtful[refused - 1]) if refused > 0 else 0.0

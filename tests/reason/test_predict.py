@@ -2,15 +2,12 @@
 
 import itertools
 
-import numpy as np
 import pytest
 import torch
 
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
-from kgqa.reason.frontier import Adjacency, Choices, collect
-from kgqa.reason.paths import Branch, RelationChoice, Walked
-from kgqa.reason.predict import NO_ENTITY, NO_RELATION, NOT_KNOWN, Prediction, Predictor, _shortest
+from kgqa.reason.predict import NO_ENTITY, NO_RELATION, NOT_KNOWN, Prediction, Predictor
 from kgqa.types import Candidate, Question, Topic
 
 SETTINGS = ReasonerSettings(EncoderSettings(width=32, num_buckets=512), {"width": 32, "num_heads": 2, "num_slots": 4})
@@ -57,20 +54,6 @@ def brute_force(prediction: Prediction, toy: TripleTable) -> set[int]:
             steps.append(reached - set().union(*(steps[s] for s in excluded)))
         answers.append(steps[-1])
     return set.intersection(*answers) if answers else set()
-
-
-@pytest.mark.parametrize(("hops", "kept"), [((0, 4, 0), 1), ((0, 4), 2), ((0, 1), 2)])
-def test_a_branch_ends_where_it_first_was_at_its_answers(toy: TripleTable, hops: tuple[int, ...], kept: int) -> None:
-    """Born in Berlin, where Dora was born, who was born in Berlin: the first hop says it all."""
-    adjacency, one = Adjacency(toy), np.ones(1, dtype=np.float32)
-    start = collect(np.array([0]), np.array([toy.entities.index("urn:kgqa:entity:anna")]), one, len(toy.entities))
-    walked = Walked(adjacency, start)
-    for step, relation in enumerate(hops):  # 0: born in, 1: capital of, 4: born in, walked backward
-        walked.follow(Choices(np.array([0, 1]), np.array([relation]), one), np.zeros((1, step + 1), np.float32))
-    choices = tuple((RelationChoice(relation % 4, relation >= 4, 1.0),) for relation in hops)
-    branch = _shortest(Branch(topic("anna", "anna"), choices, ((),) * len(hops)), walked, 0)
-    assert branch.relations == choices[:kept]
-    assert len(branch.excluded) == kept
 
 
 def test_the_answer_set_is_what_the_program_gives(predictor: Predictor, toy: TripleTable) -> None:

@@ -18,7 +18,7 @@ from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
 from kgqa.reason.examples import Batch, Example
 from kgqa.reason.loss import answer_loss
 from kgqa.reason.tokens import PLACEHOLDER
-from kgqa.reason.training import ReasonerTraining, TrainingOptions, abstention_threshold, fit
+from kgqa.reason.training import ReasonerTraining, TrainingOptions, fit
 
 SETTINGS = ReasonerSettings(
     EncoderSettings(width=32, num_buckets=512),
@@ -143,20 +143,6 @@ def test_two_processes_give_what_one_gives(toy: TripleTable, tmp_path: Path) -> 
 def test_nothing_to_learn_from_is_said(toy: TripleTable, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="0 training and 0 dev questions"):
         fit(SETTINGS, toy, [Example("who", (), (1,))], [], options(1), folder=tmp_path, seed=0)
-
-
-def test_the_threshold_parts_right_answers_from_questions_without_one() -> None:
-    confidence = torch.tensor([0.9, 0.8, 0.3, 0.2, 0.1])
-    right = torch.tensor([True, True, True, False, False])
-    answerable = torch.tensor([True, True, True, False, False])
-    for share, threshold in ((0.0, 0.0), (0.5, 0.1), (0.7, 0.2), (1.0, 0.2)):
-        found = abstention_threshold(confidence, right, answerable, share=share)
-        assert found == pytest.approx(threshold)
-        assert float((confidence[~answerable] <= found).float().mean()) >= share
-    for unknown, threshold in ((2, 0.1), (8, 0.0)):  # 0.6 of 4 and of 10, of which so many are refused already
-        found = abstention_threshold(confidence, right, answerable, share=0.6, num_unknown=unknown)
-        assert found == pytest.approx(threshold)
-    assert 0 < abstention_threshold(confidence[:3], right[:3], answerable[:3], share=0.7) < 0.3
 
 
 @pytest.mark.parametrize("damage", ["weights", "settings", "newer", "missing"])
