@@ -103,7 +103,7 @@ def main() -> None:
 
 def from_graphs(train: Sequence[Story], tests: dict[str, list[Story]]) -> None:
     """Of the gold graphs."""
-    composed = Composed(_with_asked(train))
+    composed = Composed(with_asked(train))
     right = {
         steps: np.mean([composed.likeliest(story.facts, story.asked) == story.relation for story in asked])
         for steps, asked in tests.items()
@@ -111,7 +111,7 @@ def from_graphs(train: Sequence[Story], tests: dict[str, list[Story]]) -> None:
     _print(composed, right)
 
 
-def _with_asked(train: Sequence[Story]) -> list[tuple[str, str, str]]:
+def with_asked(train: Sequence[Story]) -> list[tuple[str, str, str]]:
     """The graphs of all stories as one, what is asked among their facts."""
     return [
         (f"{number}/{head}", relation, f"{number}/{tail}")
@@ -126,7 +126,7 @@ def from_text(train: Sequence[Story], tests: dict[str, list[Story]], num_read: i
     said_of = _said_of(train)
     meant = _meant(train[:num_read], read(extractor, kin, train[:num_read]), said_of)
     usual = Counter(story.relation for story in train)
-    composed = Composed(_with_asked(train))
+    composed = Composed(with_asked(train))
     right, joined = {}, {}
     for steps, asked in tests.items():
         answers = [
