@@ -42,6 +42,9 @@ from kgqa.types import Document, Fact
 ARCHIVE = Path(os.environ.get("KGQA_DATA", "../shared/data")) / "clutrr" / "clutrr_089907f8.tar.gz"
 PATTERNS = Path(__file__).parent / "kinship.toml"
 STEPS = range(2, 11)
+_TITLES = frozenset({
+    "Aunt", "Uncle", "Grandma", "Grandpa", "Grandmother", "Grandfather", "Mom", "Dad", "Brother", "Sister",
+})  # fmt: skip
 
 
 class Story(NamedTuple):
@@ -76,10 +79,16 @@ def _story(row: dict[str, str]) -> Story:
     facts = [(head, relation, tail) for (head, tail), relation in zip(ends, relations, strict=True)]
     names, genders = zip(*(one.split(":") for one in row["genders"].split(",")), strict=True)
     # Names stand in brackets; two of them side by side are of two sentences, whose full stop the file lacks.
-    text = row["story"].replace("] [", "]. [").replace("[", "").replace("]", "")
+    text = row["story"].replace("] [", "]. [")
+    text = re.sub(r"\b([A-Z]\w+) (?=\[)", _title, text).replace("[", "").replace("]", "")
     text = re.sub(r" '(?=[a-z]{2})", "'s ", text)  # "Ann 'son"
     asked = ast.literal_eval(row["query_edge"])
     return Story(facts, asked, row["target"], list(names), [gender[0] for gender in genders], text)
+
+
+def _title(found: re.Match[str]) -> str:
+    """ "her Aunt [Kim]": what is not in brackets is no name."""
+    return found[0].lower() if found[1] in _TITLES else found[0]
 
 
 def main() -> None:
@@ -174,7 +183,7 @@ def read(extractor: Extractor, kin: dict[str, str], asked: Sequence[Story]) -> l
 
 
 def _read(text: str, kin: dict[str, str], facts: Iterable[Fact]) -> Read:
-    best: dict[tuple[str, tuple[int, int]], Fact] = {}
+    best: dict[tuple[str, tuple[int, int], tuple[int, int] | None], Fact] = {}
     genders: dict[str, str] = {}
     for fact in facts:
         where = fact.provenance
@@ -182,9 +191,10 @@ def _read(text: str, kin: dict[str, str], facts: Iterable[Fact]) -> Read:
         relation = _relation(fact)
         if before and kin.get(before[0].lower(), relation) != relation:
             continue  # "her son Dan and her mother Ann": Dan is no mother
-        known = best.get((fact.relation, where.tail_span))
-        if known is None or where.confidence > known.provenance.confidence:
-            best[fact.relation, where.tail_span] = fact
+        theirs = "their" in text[where.head_span[1] : where.tail_span[0]].split()
+        place = (fact.relation, where.tail_span, where.head_span if theirs else None)  # "his" is one man's
+        if place not in best or where.confidence > best[place].provenance.confidence:
+            best[place] = fact
     for fact in best.values():
         between = text[fact.provenance.head_span[1] : fact.provenance.tail_span[0]].split()
         if owner := {"his": "m", "her": "f"}.get(next((word for word in between if word in ("his", "her")), "")):
