@@ -126,7 +126,8 @@ def relations(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Ro
     for relation in sorted(set(RELATION_OF.values())):
         asked = [one for one in bench.train if relation not in one.relations]
         unseen = [one for one in bench.dev if relation in one.relations]
-        yield f"relations {relation}", partial(_measured, bench, asked, unseen, 0, overrides)
+        if unseen:
+            yield f"relations {relation}", partial(_measured, bench, asked, unseen, 0, overrides)
 
 
 def entities(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
