@@ -119,13 +119,17 @@ def retriever_of(cfg: DictConfig, kb: KnowledgeBase, embedder: Embedder | None) 
 
 
 def primer_of(cfg: DictConfig, kb: KnowledgeBase) -> "Primer | None":
-    """What finds the facts that a reasoner of the group `reasoner` is handed; None where it is handed none."""
-    if not (num_facts := cfg.reasoner.num_facts):
+    """What finds what a reasoner of the group `reasoner` is handed; None where it is handed nothing."""
+    sizes = cfg.reasoner
+    if not (sizes.num_facts or sizes.num_passages):
         return None
     from kgqa.reason.priming import Primer
 
-    embedder = reader_of(cfg, kb)
-    return Primer.open(kb, num_facts, embedder=embedder, device=cfg.memory.device, options=options_of(cfg))
+    passages = retriever_of(cfg, kb, None).passage_ids
+    return Primer.open(
+        kb, num_facts=sizes.num_facts, num_passages=sizes.num_passages, passages=passages, embedder=reader_of(cfg, kb),
+        device=cfg.memory.device, options=options_of(cfg),
+    )  # fmt: skip
 
 
 def engine_of(cfg: DictConfig) -> Engine:

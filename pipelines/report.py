@@ -18,7 +18,7 @@ from kgqa.knowledge_base import KnowledgeBase
 from kgqa.reason.predict import Predictor
 from kgqa.reason.trace import Trace, trace
 
-from .parts import options_of, reader_of
+from .parts import options_of, reader_of, retriever_of
 from .stage import stage
 
 
@@ -49,8 +49,9 @@ def _traces(run: Run, records: Sequence[Record]) -> Iterator[list[Trace]]:
     cfg = OmegaConf.load(run.folder / "config.yaml")
     with KnowledgeBase.open(cfg.kb, generation=run.manifest["metrics"]["generation"]) as kb:
         predictor = Predictor.load(
-            Path(cfg.checkpoint), kb, embedder=reader_of(cfg, kb), device=cfg.memory.device, options=options_of(cfg)
-        )
+            Path(cfg.checkpoint), kb, embedder=reader_of(cfg, kb), passages=retriever_of(cfg, kb, None).passage_ids,
+            device=cfg.memory.device, options=options_of(cfg),
+        )  # fmt: skip
         yield from trace(predictor, [asked(record) for record in records])
 
 

@@ -136,7 +136,7 @@ class Answerer:
             embedder = load_embedder(kb.embedder_name, device=device)
         predictor = Predictor.load(
             Path(checkpoint), kb, encoder=encoder, max_paths=max_paths, embedder=embedder, device=device,
-            options=options,
+            options=options, passages=Retriever(kb, device=device, options=options).passage_ids,
         )  # fmt: skip
         if linker is None:
             tell_of_vectors(kb)

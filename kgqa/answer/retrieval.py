@@ -20,10 +20,10 @@ from kgqa.answer.surroundings import Surroundings
 from kgqa.errors import StoreError
 from kgqa.graph.pagerank import Ranks
 from kgqa.graph.terms import from_token
-from kgqa.ids import ASSERTED
+from kgqa.ids import ASSERTED, passage_iri, vector_id
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder
-from kgqa.memory.index import IndexOptions
+from kgqa.memory.index import IndexOptions, Vectors
 from kgqa.memory.segment import Item
 from kgqa.types import Question, RankedFact, RankedPassage, Step
 
@@ -81,6 +81,21 @@ class Retriever:
     def passages(self, questions: Sequence[Question], k: int) -> list[tuple[RankedPassage, ...]]:
         """For each question at most `k` passages, best first; none where the knowledge base has none."""
         return self._passages(_Asked(self, questions), k)
+
+    def passage_ids(self, texts: Sequence[str], vectors: Vectors, k: int) -> list[list[int]]:
+        """For each text, of its vector in `vectors` [n, W], the ids in the long-term memory of at most `k` passages by
+        words and by vectors, best first; without what has no vector yet. A `kgqa.reason.priming.Near`."""
+        memory, ledger = self.memory("passage"), self.kb.ledger
+        if not len(memory):
+            return [[] for _ in texts]
+        _, found = memory.search(vectors, _DEPTH)
+        lists = (
+            (by_words(ledger, text, _DEPTH), living(ledger, memory.items(row[row >= 0])))
+            for text, row in zip(texts, found, strict=True)
+        )
+        passages = [fetch(ledger, [key for key, _ in fuse(both)[:k]]) for both in lists]
+        ids = [[vector_id("passage", passage_iri(p.doc_id, *p.span), p.text) for p in some] for some in passages]
+        return [[key for key in row if memory.contains([key]).all()] for row in ids]
 
     def facts(self, questions: Sequence[Question], k: int) -> list[tuple[RankedFact, ...]]:
         """For each question at most `k` facts by their vectors and by the walk, best first, each with its support."""

@@ -71,15 +71,20 @@ class ReasonerSettings:
     abstain_below: float = 0.0
     """An answer set of a lower `reasoner.confidence` is not given."""
     embedder: str | None = None
-    """Identity of what made the vectors of the facts that the reasoner is handed; None where it is handed none."""
+    """Identity of what made the vectors that the reasoner is handed; None where it is handed none."""
 
     @property
     def num_facts(self) -> int:
         """How many facts of the long-term memory the reasoner is handed with a question."""
         return int(self.sizes.get("num_facts", 0))
 
+    @property
+    def num_passages(self) -> int:
+        """How many passages of it."""
+        return int(self.sizes.get("num_passages", 0))
+
     def handed(self, embedder: Embedder) -> "ReasonerSettings":
-        """The same for a reasoner that is handed facts, whose vectors are by `embedder`."""
+        """The same for a reasoner that is handed facts or passages, whose vectors are by `embedder`."""
         return replace(self, sizes={**self.sizes, "fact_width": embedder.width}, embedder=embedder.name)
 
     def build(self) -> Reasoner:

@@ -64,7 +64,7 @@ class QuestionData(pl.LightningDataModule):
     """Training and development questions over one graph.
 
     `epoch_questions` is the length of an epoch (null: every real question once), so that evaluation and checkpoints
-    come at a steady pace whatever the data's size. `primer` gives the facts of examples that it has seen to.
+    come at a steady pace whatever the data's size. `primer` gives what is handed with examples that it has seen to.
     """
 
     def __init__(
@@ -96,4 +96,4 @@ class QuestionData(pl.LightningDataModule):
         return DataLoader(self.dev, self.batch_size, collate_fn=self._collate)  # type: ignore[arg-type]
 
     def _collate(self, examples: Sequence[Example]) -> Batch:
-        return collate(examples, self.primer.facts(examples) if self.primer else None)
+        return collate(examples, self.primer.handed(examples) if self.primer else None)

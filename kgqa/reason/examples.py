@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kgqa.graph.subgraph import TripleTable
-from kgqa.reason.instructions import Facts
+from kgqa.reason.instructions import Handed
 from kgqa.reason.reasoner import Walks
 from kgqa.reason.tokens import PLACEHOLDER
 from kgqa.types import Question, Topic
@@ -25,8 +25,9 @@ class Example:
     """For each placeholder, in order: the entities it may stand for, with their probabilities."""
     answers: tuple[int, ...] | None
     """Gold entities; () when the graph cannot answer, None when not known."""
-    facts: tuple[int, ...] = ()
-    """Ids of the long-term memory's nearest facts, for a reasoner that is handed any; see kgqa.reason.priming."""
+    handed: tuple[tuple[int, ...], ...] = ()
+    """Ids of what the long-term memory has nearest, one tuple a kind, for a reasoner that is handed any; see
+    kgqa.reason.priming."""
 
 
 class Batch(NamedTuple):
@@ -89,8 +90,8 @@ def trainable(examples: Iterable[Example]) -> tuple[list[Example], int]:
     return kept, num_left_out
 
 
-def collate(examples: Sequence[Example], facts: Facts | None = None) -> Batch:
-    """Examples with at least one topic each to a batch; a walk for each topic. facts: of the examples, one a row."""
+def collate(examples: Sequence[Example], handed: Handed | None = None) -> Batch:
+    """Examples with at least one topic each to a batch; a walk for each topic. handed: with the examples, one a row."""
     walks = [(q, rank, topic) for q, one in enumerate(examples) for rank, topic in enumerate(one.topics, start=1)]
     starts = [(entity, walk, weight) for walk, (_, _, topic) in enumerate(walks) for entity, weight in topic]
     entity, walk, weight = zip(*starts, strict=True)
@@ -103,7 +104,7 @@ def collate(examples: Sequence[Example], facts: Facts | None = None) -> Batch:
             start_weight=torch.tensor(weight, dtype=torch.float32),
             question=torch.tensor([q for q, _, _ in walks]),
             num_questions=len(examples),
-            facts=facts,
+            handed=handed,
         ),
         gold_entity=torch.tensor([a for one in examples for a in one.answers or ()], dtype=torch.int64),
         gold_question=torch.tensor([q for q, one in enumerate(examples) for _ in one.answers or ()], dtype=torch.int64),

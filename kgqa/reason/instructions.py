@@ -3,7 +3,7 @@
 At every hop the controller attends to the question's tokens, knowing what it did before and which relations lead on
 from where it stands, and says which relations to follow, whether to leave out where it has been, and, where it has
 arrived, whether to stop. It writes what it did into the short-term memory; what it reads there shapes the next hop.
-Where facts of the long-term memory were written there before the first hop, the first hop has read them too.
+Where facts or passages of the long-term memory were written there before the first hop, that has read them too.
 
 A question alone does not say how far to walk: who died in Vienna is one hop away, who died in Austria two. The
 relations around the place tell a city from a country, in a graph that was never seen as in one that was.
@@ -40,10 +40,10 @@ class Reading(NamedTuple):
     mask: Tensor  # [B, L] bool, True on tokens
 
 
-class Facts(NamedTuple):
-    """Facts of the long-term memory that lie nearest to each of n questions, the nearest first."""
+class Handed(NamedTuple):
+    """What the long-term memory has nearest to each of n questions: facts, then passages, each the nearest first."""
 
-    ids: Tensor  # [n, K] int64, -1 where there are fewer
+    ids: Tensor  # [n, K] int64, K = num_facts + num_passages; -1 where there are fewer
     vectors: Tensor  # [n, K, V] as they are stored, zero where there are fewer
 
 
@@ -102,9 +102,11 @@ class Instructions(nn.Module):
         use_memory: bool,
         dropout: float,
         num_facts: int = 0,
+        num_passages: int = 0,
         fact_width: int = 0,
     ) -> None:
         super().__init__()
+        self.num_facts, self.num_passages = num_facts, num_passages
         self.num_heads, self.max_hops = num_heads, max_hops
         self.num_slots, self.num_reads, self.width = num_slots, num_reads, width
         self.allocator, self.use_memory = allocator, use_memory
@@ -124,6 +126,9 @@ class Instructions(nn.Module):
         nn.init.constant_(self.exclude.bias, -2.0)  # leave nothing out until it has been learned
         if num_facts:
             self.remembered = nn.Linear(fact_width, width)
+        if num_passages:
+            self.quoted = nn.Linear(fact_width, width)
+        if num_facts or num_passages:
             self.recall = ReadLayer(2 * width, width=width, num_reads=num_reads)
 
     def read(self, question: Tensor, states: Tensor, tokens: TokenStates) -> Reading:
@@ -134,17 +139,17 @@ class Instructions(nn.Module):
         words = tokens.states * (tokens.topic_rank == 0).unsqueeze(-1)
         return Reading(question, keys, values, words, tokens.mask)
 
-    def begin(self, question: Tensor, facts: Facts | None = None) -> Carried:
-        """The memory before the first hop, for the summaries `[B, 2W]` of questions: empty, or with facts in its first
-        slots, and what the questions read of them."""
+    def begin(self, question: Tensor, handed: Handed | None = None) -> Carried:
+        """The memory before the first hop, for the summaries `[B, 2W]` of questions: empty, or with what they are
+        handed in its first slots, and what the questions read of it."""
         memory = short_term.initial_state(
             len(question), num_slots=self.num_slots, width=self.width, num_reads=self.num_reads,
             device=question.device, dtype=question.dtype,
         )  # fmt: skip
-        if facts is None:
+        if handed is None:
             return Carried(memory, question.new_zeros(len(question), self.num_reads * self.width))
-        memory = short_term.primed(memory, self.remembered(facts.vectors), facts.ids >= 0)
-        # Where no fact is, all slots are empty, and it does not matter which are read.
+        memory = short_term.primed(memory, self._first_contents(handed.vectors), handed.ids >= 0)
+        # Where nothing was handed, all slots are empty, and it does not matter which are read.
         there = memory.usage > 0
         there = there | ~there.any(-1, keepdim=True)
         # Without links: nothing was written after anything, so there is only content to go by.
@@ -152,6 +157,12 @@ class Instructions(nn.Module):
             memory._replace(link=None), self.recall(question), allocator=self.allocator, present=there
         )
         return Carried(after._replace(link=memory.link), read.flatten(1))
+
+    def _first_contents(self, vectors: Tensor) -> Tensor:
+        """`[B, K, V] -> [B, K, W]`: facts and passages each by a layer of their own, since they are not told alike."""
+        contents = [self.remembered(vectors[:, : self.num_facts])] if self.num_facts else []
+        contents += [self.quoted(vectors[:, self.num_facts :])] if self.num_passages else []
+        return torch.cat(contents, dim=1)
 
     def forward(
         self, step: int, reading: Reading, carried: Carried, relations: Tensor, around: Tensor

@@ -17,7 +17,7 @@ from kgqa.reason.checkpoint import ReasonerSettings
 from kgqa.reason.examples import Example, Vocabulary, collate, example, known_topics
 from kgqa.reason.frontier import Adjacency, Floats, Frontier, Ints, collect, heaviest, select
 from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
-from kgqa.reason.priming import Primer
+from kgqa.reason.priming import Near, Primer
 from kgqa.reason.programs import Programs, ends_of, run, shortened
 from kgqa.reason.reasoner import Reasoner, Walks, confidence
 from kgqa.reason.soft import Instructed, instruct
@@ -64,7 +64,7 @@ class Predictor:
         max_paths: int = 10,
         primer: Primer | None = None,
     ) -> None:
-        """primer: finds the facts that a reasoner of `settings.num_facts` is handed."""
+        """primer: finds what a reasoner of these settings is handed; None where it is handed nothing."""
         self.reasoner = reasoner.eval()
         self.primer, self.entities, self.entity_texts = primer, table.entities, table.entity_texts
         self.settings = settings
@@ -85,20 +85,20 @@ class Predictor:
         batch_size: int = 256,
         max_paths: int = 10,
         embedder: Embedder | None = None,
+        passages: Near | None = None,
         device: str = "auto",
         options: IndexOptions = IndexOptions(),  # noqa: B008 a frozen value
     ) -> "Predictor":
         """The reasoner of a checkpoint over a knowledge base; ModelError where it cannot be loaded.
 
-        embedder, device, options: how the facts are looked for that it is handed, if any; see `Primer.open`.
+        embedder, passages, device, options: how the facts and passages are looked for that it is handed, if any; see
+        `Primer.open`.
         """
         reasoner, settings = checkpoint.load(path, encoder=encoder)
-        primer = None
-        if settings.num_facts:
-            primer = Primer.open(
-                kb, settings.num_facts, embedder=embedder, trained_with=settings.embedder, device=device,
-                options=options,
-            )  # fmt: skip
+        primer = Primer.open(
+            kb, num_facts=settings.num_facts, num_passages=settings.num_passages, passages=passages, embedder=embedder,
+            trained_with=settings.embedder, device=device, options=options,
+        )  # fmt: skip
         return cls(reasoner, settings, kb.triples(), batch_size=batch_size, max_paths=max_paths, primer=primer)
 
     def over(self, table: TripleTable) -> "Predictor":
@@ -148,11 +148,11 @@ class Predictor:
             yield Prediction(answers[q], part, branches, paths[q], sure[q], _why_not(said, q))
 
     def walks(self, examples: Sequence[Example]) -> Walks:
-        """A batch of examples with at least one topic each, with the facts that the reasoner is handed."""
+        """A batch of examples with at least one topic each, with what the reasoner is handed."""
         if self.primer is None:
             return collate(examples).walks
         examples = self.primer.near(examples, self.entity_texts)
-        return collate(examples, self.primer.facts(examples)).walks
+        return collate(examples, self.primer.handed(examples)).walks
 
     @torch.inference_mode()
     def embed(self, texts: list[str]) -> torch.Tensor:

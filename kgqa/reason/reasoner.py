@@ -17,7 +17,7 @@ from kgqa.errors import ConfigError
 from kgqa.memory.short_term import Allocator
 from kgqa.reason.encoder import QuestionEncoder, summary
 from kgqa.reason.follow import EdgeIndex, follow, ways
-from kgqa.reason.instructions import Facts, Hop, Instructions, Reading
+from kgqa.reason.instructions import Handed, Hop, Instructions, Reading
 from kgqa.reason.tokens import TokenEncoder, pooled
 from kgqa.reason.types import Filters, TypeFilter, Types, passing
 
@@ -33,8 +33,8 @@ class Walks(NamedTuple):
     start_weight: Tensor  # [S] and its probability
     question: Tensor  # [B] the question a walk belongs to, ascending
     num_questions: int
-    facts: Facts | None = None
-    """Of the Q questions, for a reasoner that is handed any."""
+    handed: Handed | None = None
+    """With the Q questions, to a reasoner that reads any."""
 
 
 class Reasoning(NamedTuple):
@@ -76,17 +76,20 @@ class Reasoner(nn.Module):
         use_types: bool = False,
         dropout: float = 0.1,
         num_facts: int = 0,
+        num_passages: int = 0,
         fact_width: int = 0,
         window: int | None = None,
     ) -> None:
-        """num_facts: slots that hold facts of the long-term memory before the first hop, vectors of `fact_width`.
-        window: tokens to each side that a token of a question attends to; None: all. Raises ConfigError where what the
-        hops write would find no slot beside the facts."""
+        """num_facts, num_passages: slots that hold facts and passages of the long-term memory before the first hop,
+        vectors of `fact_width`. window: tokens to each side that a token of a question attends to; None: all. Raises
+        ConfigError where what the hops write would find no slot beside them."""
         super().__init__()
-        if num_facts and (not use_memory or num_facts + max_hops - 1 > num_slots):
+        num_handed = num_facts + num_passages
+        if num_handed and (not use_memory or num_handed + max_hops - 1 > num_slots):
             raise ConfigError(
-                f"reasoner.num_facts is {num_facts}: with {max_hops} hops that needs use_memory=true and "
-                f"num_slots={num_facts + max_hops - 1} or more, here are use_memory={use_memory} and {num_slots}"
+                f"reasoner.num_facts is {num_facts}, reasoner.num_passages {num_passages}: with {max_hops} hops that "
+                f"needs use_memory=true and num_slots={num_handed + max_hops - 1} or more, here are "
+                f"use_memory={use_memory} and {num_slots}"
             )
         self.token_encoder = token_encoder
         self.max_hops, self.use_exclusion = max_hops, use_exclusion
@@ -105,6 +108,7 @@ class Reasoner(nn.Module):
             use_memory=use_memory,
             dropout=dropout,
             num_facts=num_facts,
+            num_passages=num_passages,
             fact_width=fact_width,
         )
         self.type_filter = TypeFilter(token_encoder.width, width) if use_types else None
@@ -128,8 +132,8 @@ class Reasoner(nn.Module):
         states = self.question_encoder(tokens, ranks)
         question = summary(states, tokens, ranks)
         reading = Reading(*(part[rows] for part in self.instructions.read(question, states, tokens)))
-        facts = None if walks.facts is None else Facts(*(part[walks.question] for part in walks.facts))
-        carried = self.instructions.begin(reading.question, facts)
+        handed = None if walks.handed is None else Handed(*(part[walks.question] for part in walks.handed))
+        carried = self.instructions.begin(reading.question, handed)
         hops, stops, around = [], [], walker.around()
         for step in range(self.max_hops):
             hop, carried = self.instructions(step, reading, carried, relations, around)

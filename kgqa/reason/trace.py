@@ -1,6 +1,6 @@
 """What the reasoner attended to, followed and remembered on the way, for people to look at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -9,14 +9,15 @@ from kgqa.memory.short_term import MemoryState
 from kgqa.reason.examples import example
 from kgqa.reason.instructions import Carried, Hop
 from kgqa.reason.predict import Predictor
+from kgqa.reason.priming import Remembered
 from kgqa.reason.reasoner import Walks
 from kgqa.types import Question
 
 _MOST_RELATIONS = 4
 _LEAST = 0.02
-"""A relation of less weight, or a fact, is not worth a word."""
+"""A relation of less weight, or an item of the memory, is not worth a word."""
 _STILL = 0.9
-"""Cosine with what was first in a slot from which it still stands for its fact: hops may write there too."""
+"""Cosine with what was first in a slot from which it still stands for that: hops may write there too."""
 
 
 class TracedHop(NamedTuple):
@@ -27,8 +28,9 @@ class TracedHop(NamedTuple):
     """(text, walked from tail to head, weight), heaviest first."""
     ends: float
     """Probability that the walk ends here."""
-    recalled: list[tuple[int, str, float]]
-    """(id, text, read weight) of the facts of the long-term memory that were read before the hop, heaviest first."""
+    recalled: list[tuple[Remembered, float]]
+    """(what, read weight) of the facts and passages of the long-term memory that were read before the hop, heaviest
+    first."""
     memory: list[float]  # [N] usage of each slot after the hop, in [0, 1] with the allocator dnc
 
 
@@ -76,26 +78,25 @@ def trace(predictor: Predictor, questions: Sequence[Question], *, batch_size: in
 
 def _recalled(
     predictor: Predictor, walks: Walks, memories: Sequence[MemoryState]
-) -> list[list[list[tuple[int, str, float]]]]:
-    """For each hop and each of B walks the facts that the memory before it was read from."""
-    if predictor.primer is None or walks.facts is None:
+) -> list[list[list[tuple[Remembered, float]]]]:
+    """For each hop and each of B walks what of the long-term memory was read before it."""
+    if predictor.primer is None or walks.handed is None:
         return [[[] for _ in walks.texts] for _ in memories]
-    ids = walks.facts.ids[walks.question]
-    num_facts = ids.shape[1]
-    known = sorted(set(ids[ids >= 0].tolist()))
-    texts = {fact: text for fact, (_, text) in zip(known, predictor.primer.said(known), strict=True)}
-    first, found = memories[0].slots[:, :num_facts], []
+    ids = walks.handed.ids[walks.question]
+    num_handed = ids.shape[1]
+    known = predictor.primer.said(ids.numpy())
+    first, found = memories[0].slots[:, :num_handed], []
     for memory in memories:
-        is_still = torch.cosine_similarity(memory.slots[:, :num_facts], first, dim=-1) >= _STILL
-        weights = memory.read_weights.mean(1)[:, :num_facts] * (is_still & (ids >= 0))
+        is_still = torch.cosine_similarity(memory.slots[:, :num_handed], first, dim=-1) >= _STILL
+        weights = memory.read_weights.mean(1)[:, :num_handed] * (is_still & (ids >= 0))
         rows = zip(ids.tolist(), weights.tolist(), strict=True)
-        found.append([_read_from(fact, weight, texts) for fact, weight in rows])
+        found.append([_read_from(row, weight, known) for row, weight in rows])
     return found
 
 
-def _read_from(facts: list[int], weights: list[float], texts: dict[int, str]) -> list[tuple[int, str, float]]:
-    pairs = sorted(zip(facts, weights, strict=True), key=lambda pair: -pair[1])
-    return [(fact, texts[fact], weight) for fact, weight in pairs if weight >= _LEAST]
+def _read_from(ids: list[int], weights: list[float], known: Mapping[int, Remembered]) -> list[tuple[Remembered, float]]:
+    pairs = sorted(zip(ids, weights, strict=True), key=lambda pair: -pair[1])
+    return [(known[key], weight) for key, weight in pairs if weight >= _LEAST]
 
 
 def _heaviest(weights: torch.Tensor, texts: Sequence[str]) -> list[tuple[str, bool, float]]:

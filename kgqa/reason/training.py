@@ -158,8 +158,8 @@ def fit(
 ) -> dict[str, float]:
     """Train a reasoner on questions over `table`; the best one by dev set F1 is left in `folder`/checkpoints/best.
 
-    `resume` is the last.ckpt of an interrupted run, which goes on as if nothing had happened. `primer`: finds the facts
-    that a reasoner of `num_facts` is handed. Returns what was learned from and the dev scores at the calibrated
+    `resume` is the last.ckpt of an interrupted run, which goes on as if nothing had happened. `primer`: finds what
+    the reasoner is handed, if anything. Returns what was learned from and the dev scores at the calibrated
     threshold. Errors: InputError without a usable question; ModelError when the loss stops being a number.
     """
     pl.seed_everything(seed, verbose=False)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from kgqa.answer.passages import fetch
+from kgqa.answer.passages import by_words, fetch
 from kgqa.answer.retrieval import Retriever, fuse
 from kgqa.errors import StoreError
 from kgqa.expand.apply import Settings, expand
 from kgqa.expand.plan import Corpus
-from kgqa.ids import entity_iri, relation_iri
+from kgqa.ids import entity_iri, passage_iri, relation_iri
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import HashingEmbedder
 from kgqa.schema import drop_words
@@ -51,6 +51,27 @@ def test_reciprocal_ranks_by_hand():
         ("b", pytest.approx(1 / 62)),
     ]
     assert fuse([]) == fuse([[], []]) == []
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_ids_of_passages_are_those_of_words_and_vectors_fused(kb, k):
+    """Ids of the memory, by the two searches, each by brute force or by itself; vectors that are given, not made."""
+    embedder = HashingEmbedder(16)
+    texts = ["ADA knows whom", "trees", "the"]
+    with KnowledgeBase.open(kb) as base:
+        memory, retriever = base.memory("passage", device="cpu"), Retriever(base)
+        vectors = embedder.ask(texts)
+        found = retriever.passage_ids(texts, vectors, k)
+        stored, cosines = memory.ids(), vectors @ memory.get(memory.ids()).T
+        at = {(item[0], item[1]): int(key) for key, item in zip(stored, memory.items(stored), strict=True)}
+        for row, text in enumerate(texts):
+            near = sorted(range(len(stored)), key=lambda place: (-cosines[row, place], stored[place]))
+            words = fetch(base.ledger, by_words(base.ledger, text, 100))
+            by_word = [at[passage_iri(p.doc_id, *p.span), p.text] for p in words]
+            fused = fuse([by_word, [int(stored[place]) for place in near]])
+            scores = dict(fused)
+            assert [scores[key] for key in found[row]] == pytest.approx([score for _, score in fused[:k]])
+        assert retriever.passage_ids([], vectors[:0], k) == []
 
 
 def test_equal_ranks_keep_the_order_of_the_lists():

@@ -1,6 +1,7 @@
 """The five stages, one after the other, over a handful of documents: what one leaves, the next takes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def test_documents_to_answers_and_one_document_more():
     assert extract.main(["corpus.path=docs", "kb=kb"]) == 0
     assert index.main(["kb=kb", "embedder=hashing"]) == 0
     learned = ["qa=files", "qa.train=questions.jsonl", "qa.dev=questions.jsonl", "reasoner.num_facts=2"]
+    learned += ["reasoner.num_passages=2"]
     assert train.main(["kb=kb", *learned, *SMALL]) == 0
     best = newest("train") / "checkpoints" / "best"
     assert len(Calibration.load(best).dev) == 2 * len(PEOPLE)
@@ -64,7 +66,9 @@ def test_documents_to_answers_and_one_document_more():
     assert all(record["topics"][0]["iri"] for record in records)
     assert all(bool(record["passages"]) == record["abstained"] for record in records)
     assert report.main([f"run={newest('answer')}", "out=page.html", "report.trace=true"]) == 0
-    assert "of the long-term memory" in Path("page.html").read_text(encoding="utf-8")
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert re.search(r"fact \d+ of the long-term memory", page)
+    assert re.search(r"passage \d+ of the long-term memory: \S+#\d+-\d+", page)
 
     write_document("Eva Lang", "Graz", "Max Stern")
     assert expand.main(["corpus.path=docs", "kb=kb", "embedder=hashing"]) == 0
