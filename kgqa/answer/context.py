@@ -71,25 +71,25 @@ class Context:
 
     @cached_property
     def _relations(self) -> NDArray[np.int64]:
-        """[n, 2] of (entity, relation), in order, each once."""
+        """[2, n]: entities in order, and a relation of each, each pair once."""
         table = self._table
         num, entities = max(len(table.relation_terms), 1), np.concatenate([table.heads, table.tails])
         keys = np.unique(entities * num + np.concatenate([table.relations, table.relations]))
-        return np.stack(np.divmod(keys, num), axis=1)
+        return np.stack(np.divmod(keys, num))
 
     @cached_property
     def _types(self) -> NDArray[np.int64]:
-        """[n, 2] of (entity, its type), in order."""
+        """[2, n]: entities in order, and a type of each."""
         table = self._table
         says = np.flatnonzero([text in _TYPES for text in table.relation_texts])
         rows = np.isin(table.relations, says)
-        return np.unique(np.stack([table.heads[rows], table.tails[rows]], axis=1), axis=0)
+        return np.ascontiguousarray(np.unique(np.stack([table.heads[rows], table.tails[rows]]), axis=1))
 
 
 def _of(pairs: NDArray[np.int64], entity: int) -> list[int]:
     """What ordered pairs say of an entity."""
-    first, last = np.searchsorted(pairs[:, 0], [entity, entity + 1])
-    found: list[int] = pairs[first:last, 1].tolist()
+    first, last = np.searchsorted(pairs[0], [entity, entity + 1])
+    found: list[int] = pairs[1, first:last].tolist()
     return found
 
 
@@ -104,6 +104,7 @@ def _words_beside(text: str, topics: Sequence[Topic]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
+@lru_cache(1 << 12)  # of relations and types, which are few
 def _telling(text: str) -> list[str]:
     words = [token.norm for token in tokenise(text)]
     return [word for word in words if len(word) >= _LONG_WORD] or words

@@ -131,10 +131,12 @@ class EntityLinker:
 
     def _candidates(self, surface: str, keys: Sequence[str]) -> tuple[Candidate, ...]:
         """All entities under some keys, with probabilities by how their names agree with what is written."""
+        named = [pair for key in keys for pair in self.names.named(key)]
+        if len(named) == 1:
+            return (Candidate(*named[0], 1.0),)
         weights: dict[str, tuple[float, str]] = {}
-        for key in keys:
-            for name, term in self.names.named(key):
-                weights[term] = max(weights.get(term, (0.0, "")), (_agreement(surface, name), name))
+        for name, term in named:
+            weights[term] = max(weights.get(term, (0.0, "")), (_agreement(surface, name), name))
         total = sum(weight for weight, _ in weights.values())
         ranked = sorted(weights.items(), key=lambda item: (-item[1][0], item[0]))
         return tuple(Candidate(name, term, weight / total) for term, (weight, name) in ranked)
@@ -169,12 +171,8 @@ class EntityLinker:
     def _exact_matches(self, text: str, words: Sequence[Word]) -> Iterator[Match]:
         """Every stretch of the question that is a name once normalised; "the" counts for nothing."""
         places = [place for place, word in enumerate(words) if word.token.norm != "the"]
-        norms = [words[place].token.norm for place in places]
-        for start, norm in enumerate(norms):
-            for length in range(min(self.names.longest_from(norm), len(norms) - start), 0, -1):
-                key = " ".join(norms[start : start + length])
-                if key in self.names:
-                    yield self._match(text, words, places[start], places[start + length - 1] + 1, key)
+        for first, last, key in self.names.stretches([words[place].token.norm for place in places]):
+            yield self._match(text, words, places[first], places[last - 1] + 1, key)
 
     def _typo_matches(self, text: str, words: Sequence[Word], region: Run) -> Iterator[Match]:
         """Stretches of a region, which may reach one word beyond it, that are a name but for one typo."""

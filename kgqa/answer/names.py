@@ -9,8 +9,9 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract
@@ -18,7 +19,7 @@ from rapidfuzz.process import extract
 Tokens = tuple[str, ...]
 
 # Letters with their combining marks; "&" stands for a word.
-_TOKEN = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+|&")
+_TOKEN = re.compile(r"(?:[^\W_]+[\u0300-\u036f]*)+|&")
 # Letters that NFKD leaves whole although people type them without their stroke or ligature.
 _PLAIN = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 
@@ -27,8 +28,7 @@ _ROMAN = re.compile(r"[ivx]+")
 _SHORTEST_NAME = 4  # letters; shorter names are too near to one another
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word of a text: its normalised form and its place, in characters."""
 
     norm: str
@@ -46,7 +46,7 @@ def _normalise(word: str) -> str:
 
 def tokenise(text: str) -> list[Token]:
     """The words of a text in order, "the" among them; apostrophes part words, so that possessives come off."""
-    return [Token(_normalise(match.group()), match.start(), match.end()) for match in _TOKEN.finditer(text)]
+    return [Token(_normalise(match[0]), *match.span()) for match in _TOKEN.finditer(text)]
 
 
 def key_of(text: str) -> str:
@@ -88,9 +88,17 @@ class NameTable:
         """(name, term) of every entity with that normalised name, sorted; empty where there is none."""
         return self._groups.get(key, ())
 
-    def longest_from(self, norm: str) -> int:
-        """The number of tokens of the longest name that begins with this token; 0 where none does."""
-        return self._longest.get(norm, 0)
+    def stretches(self, norms: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+        """(first, last, key) of every stretch [first, last) that is a name; of each first the longest comes first."""
+        text, ends = " ".join(norms), [0, *accumulate(len(norm) + 1 for norm in norms)]
+        for first, norm in enumerate(norms):
+            longest = self._longest.get(norm)
+            if not longest:
+                continue
+            for last in range(min(first + longest, len(norms)), first, -1):
+                key = text[ends[first] : ends[last] - 1]
+                if key in self._groups:
+                    yield first, last, key
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:

@@ -7,8 +7,8 @@ wins: the longest but for common words. A *run* is a stretch that looks like a n
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import NamedTuple
 
 from kgqa.answer.names import Token, tokenise
 from kgqa.types import Span
@@ -31,8 +31,7 @@ _JOINING = frozenset(_JOINING_WORDS.split())
 _QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]+)[\"“”„«»]")
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """Tokens [first, last) of a question that are a name, whole or but for a typo."""
 
     first: int
@@ -46,8 +45,7 @@ class Match:
     typo: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A token of a question with what its spelling says."""
 
     token: Token
@@ -69,17 +67,17 @@ def words_of(text: str, telling: Callable[[str], float]) -> list[Word]:
     words: list[Word] = []
     for token in tokenise(text):
         article = token.norm == "the"
-        inside = any(begin <= token.start < end for begin, end in quoted)
+        inside = bool(quoted) and any(begin <= token.start < end for begin, end in quoted)
         upper = inside or not text[token.start : token.end].islower()
-        starts = not inside and (not words or _sentence_ends(text, words[-1].token, token))
+        starts = upper and not inside and (not words or _sentence_ends(text, words[-1].token, token))
         weight = 0.0 if article else telling(token.norm)
-        words.append(Word(token, weight, upper=upper, capital=upper and not starts and not article))
+        words.append(Word(token, weight, upper, upper and not starts and not article))
     return words
 
 
 def weigh(words: Sequence[Word]) -> float:
     """What a match of these words weighs, the names apart."""
-    return sum(word.telling + word.capital for word in words)
+    return sum([word.telling + word.capital for word in words])
 
 
 def edge_cost(words: Sequence[Word], first: int, last: int) -> float:
@@ -100,7 +98,7 @@ def heaviest(matches: Iterable[Match]) -> list[Match]:
 
 def widened(text: str, span: Span, names: Sequence[str]) -> Span:
     """The place of the longest name that stands around `span` letter for letter, or but for its case; else `span`."""
-    if len(names) == 1 and text[slice(*span)] == names[0]:
+    if len(names) == 1 and text[slice(*span)].casefold() == names[0].casefold():
         return span
     found = []
     for name in names:
@@ -113,8 +111,9 @@ def widened(text: str, span: Span, names: Sequence[str]) -> Span:
 
 def _sentence_ends(text: str, before: Token, after: Token) -> bool:
     """Whether a sentence ends between two tokens; not after initials and titles (J. J. Thomson, Dr. Strange)."""
+    between = text[before.end : after.start]
     abbreviated = before.end - before.start <= 3 and text[before.start].isupper()
-    return not abbreviated and any(mark in text[before.end : after.start] for mark in ".?!")
+    return not abbreviated and any(mark in between for mark in ".?!")
 
 
 def find_runs(words: Sequence[Word]) -> list[Run]:
