@@ -78,6 +78,12 @@ class LedgerWriter(Ledger):
             bulk.settle(self.connection, self._first)
             self._first = None
 
+    def go_on(self) -> None:
+        """Opens for writing the generation after the one that was just committed."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.generation += 1
+        self._written.clear()
+
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """What is written inside is undone when an error leaves the block; what was kept there stays."""

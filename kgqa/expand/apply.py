@@ -15,24 +15,23 @@ from kgqa.artifacts import hash_folder, sha256_file
 from kgqa.conflicts import Policy
 from kgqa.errors import ConfigError, InputError, StoreError
 from kgqa.expand.batches import BatchWriter, Extracted, TextExtractor, unfinished
+from kgqa.expand.catch_up import catch_up, follow
 from kgqa.expand.changes import Changes, graph_changes
 from kgqa.expand.mirror import Mirror
 from kgqa.expand.overrule import count_heads, overrule
 from kgqa.expand.plan import GIVEN, Corpus, content_hash, make_plan
 from kgqa.expand.record import Resolve, apply_redirects, move_none, record_given, record_prose
 from kgqa.expand.restore import exported_policy, opened, restore_documents
-from kgqa.expand.vectors import VectorDelta, apply_vectors, delta_of_changes, delta_of_state, state_of
+from kgqa.expand.vectors import delta_of_changes
 from kgqa.expand.whole import build_graph
 from kgqa.expand.writer import Writer, writing
-from kgqa.generations import current_generation
+from kgqa.generations import Generation, current_generation
 from kgqa.graph.formats import read_facts
-from kgqa.graph.oxigraph import GraphStore, open_live
+from kgqa.graph.oxigraph import open_live
 from kgqa.graph.restore import Export
-from kgqa.graph.subgraph import table_of
 from kgqa.ledger import DocumentRow
 from kgqa.memory.embedder import Embedder
 from kgqa.memory.index import IndexOptions
-from kgqa.memory.long_term import LongTermMemory
 from kgqa.progress import progress
 from kgqa.types import Delta
 
@@ -109,17 +108,17 @@ def expand(
             writer.policy = exported_policy(export)
         redecided = _is_new_policy(writer, settings.policy)
         if dry_run or (delta.empty and not redecided):
-            mirrored = _mirror(writer, settings) if writer.base and not dry_run else {}
+            mirrored = _mirror(writer.base, settings) if writer.base and not dry_run else {}
             return Outcome(None, delta, redecided, {**mirrored, **writer.counts, "num_skipped": len(corpus.skipped)})
         writer.check_embedder(settings.embedder)
         num_skipped = _read_corpus(writer, corpus, export, delta, settings)
         writer.ledger.finish_bulk()
         apply_redirects(writer.ledger, settings.resolve)
         _decide(writer, settings.policy or writer.policy, anew=redecided)
-        counts, changes = _write_graph(writer, texts=settings.embedder is not None)
+        base, (counts, changes) = writer.base, _write_graph(writer, texts=settings.embedder is not None)
         counts |= _follow(writer, changes, settings)
         name = _commit(writer, stage, settings)
-        counts |= _mirror(writer, settings, changes)
+        counts |= _mirror(base, settings, changes)
         counts |= {"num_skipped": num_skipped + len(corpus.skipped), **writer.counts}
         return Outcome(name, delta, redecided, counts)
 
@@ -134,8 +133,7 @@ def index(kb: Path, settings: Settings) -> Outcome:
         assert base is not None
         if base.embedder != settings.embedder.name:
             writer.memory = {}
-        with GraphStore.open(kb / "graph" / "snapshots" / base.snapshot, read_only=True) as store:
-            vectors = catch_up(writer, store, settings)
+        vectors = catch_up(writer, settings.embedder, settings.options, config=settings.config, seed=settings.seed)
         if base.indexed and not any(vectors.values()):
             return Outcome(None, Delta(), counts={**vectors, **writer.counts})
         return Outcome(_commit(writer, "index", settings), Delta(), counts={**vectors, **writer.counts})
@@ -272,34 +270,10 @@ def _follow(writer: Writer, changes: Changes | None, settings: Settings) -> dict
         writer.indexed = False
         return {}
     if writer.indexed and changes:
-        return _apply_vectors(writer, delta_of_changes(changes.old, changes.new), settings)
-    with GraphStore.open(writer.kb / "graph" / "snapshots" / writer.snapshot, read_only=True) as store:
-        return catch_up(writer, store, settings)
+        return follow(writer, delta_of_changes(changes.old, changes.new), settings.embedder, settings.options)
+    return catch_up(writer, settings.embedder, settings.options, config=settings.config, seed=settings.seed)
 
 
-def _mirror(writer: Writer, settings: Settings, changes: Changes | None = None) -> dict[str, int]:
-    """The server in step with what is committed, where one follows."""
-    return settings.mirror.follow(base=writer.base, changes=changes) if settings.mirror else {}
-
-
-def catch_up(writer: Writer, store: GraphStore, settings: Settings) -> dict[str, int]:
-    """Makes the vectors those of the graph in `store`, whatever is missing or surplus; how many came and went."""
-    held = {
-        kind: LongTermMemory.open(writer.kb / "memory" / kind, refs, device="cpu").ids().tolist()
-        for kind, refs in writer.memory.items()
-    }
-    state = state_of(table_of(store), writer.ledger.passages())
-    return _apply_vectors(writer, delta_of_state(state, held), settings)
-
-
-def _apply_vectors(writer: Writer, delta: VectorDelta, settings: Settings) -> dict[str, int]:
-    assert settings.embedder is not None
-    memory = writer.kb / "memory"
-    writer.memory = apply_vectors(
-        memory, writer.memory, delta, settings.embedder, generation=writer.name, options=settings.options
-    )
-    writer.embedder, writer.indexed = settings.embedder.name, True
-    return {
-        "num_vectors_added": sum(map(len, delta.add.values())),
-        "num_vectors_removed": sum(map(len, delta.remove.values())),
-    }
+def _mirror(base: Generation | None, settings: Settings, changes: Changes | None = None) -> dict[str, int]:
+    """The server in step with what is committed, where one follows; `changes` are those since generation `base`."""
+    return settings.mirror.follow(base=base, changes=changes) if settings.mirror else {}

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from kgqa.errors import StoreError
-from kgqa.expand.apply import Settings, catch_up
+from kgqa.expand.apply import Settings
+from kgqa.expand.catch_up import catch_up
 from kgqa.expand.compact import rebuild
 from kgqa.expand.overrule import count_heads, overrule, overruled_by
 from kgqa.expand.verify import as_built
 from kgqa.expand.writer import Writer, writing
-from kgqa.graph.oxigraph import GraphStore
 from kgqa.memory.long_term import LongTermMemory
 
 
@@ -29,8 +29,7 @@ def repair(kb: Path, settings: Settings) -> str:
         writer.memory, writer.indexed = whole, False
         if settings.embedder is not None:
             writer.check_embedder(settings.embedder)
-            with GraphStore.open(kb / "graph" / "snapshots" / writer.snapshot, read_only=True) as store:
-                catch_up(writer, store, settings)
+            catch_up(writer, settings.embedder, settings.options, config=settings.config, seed=settings.seed)
         return writer.commit("repair", config=settings.config, seed=settings.seed, keep=settings.keep)
 
 

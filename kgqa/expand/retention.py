@@ -6,7 +6,7 @@ so that a run which died in between is finished by the next.
 
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kgqa.artifacts import unreferenced
@@ -19,17 +19,21 @@ from kgqa.schema import FOREVER, VERSIONED
 
 log = logging.getLogger(__name__)
 
+PART = "part"
+"""The stage of a generation that is a step on the way to the next one, whose vectors are not all made."""
+
 
 def prune(kb: Path, ledger: Ledger, keep: int | None) -> list[str]:
     """Removes the generations but the newest `keep` (None: all stay) and those that are open; returns their names.
 
-    For the one writer, after its commit. What killed runs left goes too. Nothing is removed while the file of a
-    generation that is to stay cannot be read, since nobody knows then what it needs.
+    For the one writer, after its commit. What killed runs left goes too, and generations that were but steps to a
+    later one, which count for nothing. Nothing is removed while the file of a generation that is to stay cannot be
+    read, since nobody knows then what it needs.
     """
     names = generation_names(kb)
-    old = names[: -max(1, keep)] if keep is not None else []
-    gone = [name for name in old if not is_held(_file(kb, name))]
     try:
+        wanted = _wanted(kb, names, keep)
+        gone = [name for name in names if name not in wanted and not is_held(_file(kb, name))]
         kept = [read_generation(kb, name) for name in names if name not in gone]
     except StoreError as error:
         log.warning("nothing is pruned: %s", error)
@@ -40,6 +44,17 @@ def prune(kb: Path, ledger: Ledger, keep: int | None) -> list[str]:
     if gone:
         _forget(ledger, min(state.number for state in kept))
     return gone
+
+
+def _wanted(kb: Path, names: Sequence[str], keep: int | None) -> set[str]:
+    """The last generation, and so many before it that they are `keep`, without those that were steps to the next."""
+    found = set(names[-1:])
+    for name in reversed(names[:-1]):
+        if keep is not None and len(found) >= keep:
+            break
+        if read_generation(kb, name).stage != PART:
+            found.add(name)
+    return found
 
 
 def _file(kb: Path, name: str) -> Path:

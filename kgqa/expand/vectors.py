@@ -6,8 +6,9 @@ of the encoder, which would be most of the time of an index, and a question that
 near it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +25,28 @@ from kgqa.progress import progress
 
 Vectors = NDArray[np.float32]
 
+Ids = NDArray[np.int64]
+Passage = tuple[str, int, int, str]
+"""(doc_id, start, stop, text)."""
+
+KINDS = ("entity", "relation", "passage", "fact")
+"""In the order in which they are made: facts are composed of what is stored before."""
 BLOCK = 2048
 """Texts that go to the encoder at once."""
+_NO_IDS: Ids = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
 class VectorDelta:
     """What changes in each kind: id -> item for what comes, ids for what goes. Facts come with their parts."""
 
-    add: Mapping[str, Mapping[int, Item]]
-    facts: Mapping[int, FactItem]
-    remove: Mapping[str, set[int]]
+    add: dict[str, dict[int, Item]]
+    facts: dict[int, FactItem]
+    remove: dict[str, set[int]]
+
+
+def _nothing() -> VectorDelta:
+    return VectorDelta({kind: {} for kind in KINDS}, {}, {kind: set() for kind in KINDS})
 
 
 def delta_of_changes(old: Side, new: Side) -> VectorDelta:
@@ -60,18 +72,68 @@ def delta_of_state(state: Side, held: Mapping[str, Iterable[int]]) -> VectorDelt
     )
 
 
-def state_of(table: TripleTable, passages: Iterable[tuple[str, int, int, str]]) -> Side:
-    """All that is to have a vector, from a whole graph."""
-    nodes = list(zip(table.entities, table.entity_texts, strict=True))
-    relations = list(zip(table.relation_terms, table.relation_texts, strict=True))
-    columns = zip(table.heads.tolist(), table.relations.tolist(), table.tails.tolist(), strict=True)
-    facts = [(nodes[head], relations[relation], nodes[tail]) for head, relation, tail in columns]
-    return Side(nodes=dict(nodes), relations=dict(relations), fact_items=facts, passages=list(passages))
+def missing(
+    table: TripleTable, passages: Iterable[Passage], held: Mapping[str, Ids], *, size: int
+) -> Iterator[VectorDelta]:
+    """As `delta_of_state` for a whole graph, in parts of little more than `size` vectors, so that memory holds one part
+    and not all: what comes in the order in which it can be made, what goes with the last part, which may be empty.
+
+    held: the ids that there are, by kind, ascending. Beside a part there are the graph and 8 bytes a vector.
+    """
+    seen: dict[str, list[Ids]] = {kind: [_NO_IDS] for kind in KINDS}
+    delta = _nothing()
+    for kind, items, facts in _blocks(table, passages):
+        ids = np.array(list(items), np.int64)
+        seen[kind].append(ids)
+        lacking = ids[~_among(ids, held.get(kind, _NO_IDS))].tolist()
+        delta.add[kind].update((key, items[key]) for key in lacking)
+        delta.facts.update((key, facts[key]) for key in lacking if kind == "fact")
+        if sum(map(len, delta.add.values())) >= size:
+            yield delta
+            delta = _nothing()
+    for kind, ids in held.items():
+        delta.remove[kind].update(np.setdiff1d(ids, np.concatenate(seen[kind])).tolist())
+    yield delta
+
+
+def _blocks(
+    table: TripleTable, passages: Iterable[Passage]
+) -> Iterator[tuple[str, dict[int, Item], dict[int, FactItem]]]:
+    """(kind, items, facts) of all that is to have a vector, a block of a kind at a time; facts come last."""
+    nodes = zip(table.entities, table.entity_texts, strict=True)
+    relations = zip(table.relation_terms, table.relation_texts, strict=True)
+    stated = ((passage_iri(doc, start, stop), text) for doc, start, stop, text in passages)
+    for kind, stream in (("entity", nodes), ("relation", relations), ("passage", stated)):
+        while block := list(islice(stream, BLOCK)):
+            yield kind, {_id(kind, item): item for item in block}, {}
+    columns = np.stack([table.heads, table.relations, table.tails], axis=1)
+    for start in range(0, len(columns), BLOCK):
+        facts = _fact_ids(_fact(table, *row) for row in columns[start : start + BLOCK].tolist())
+        yield "fact", {key: _fact_item(fact) for key, fact in facts.items()}, facts
+
+
+def _fact(table: TripleTable, head: int, relation: int, tail: int) -> FactItem:
+    terms, texts = table.entities, table.entity_texts
+    said = table.relation_terms[relation], table.relation_texts[relation]
+    return (terms[head], texts[head]), said, (terms[tail], texts[tail])
+
+
+def _among(ids: Ids, stored: Ids) -> NDArray[np.bool_]:
+    """Which of the ids are in an ascending array."""
+    places = np.searchsorted(stored, ids)
+    found = np.zeros(len(ids), np.bool_)
+    inside = places < len(stored)
+    found[inside] = stored[places[inside]] == ids[inside]
+    return found
 
 
 def fact_term(fact: FactItem) -> str:
     """What the memory of facts calls a fact: its triple as N-Triples writes it, without the dot."""
     return " ".join(fast_token(term) for term, _ in fact)
+
+
+def _fact_item(fact: FactItem) -> Item:
+    return fact_term(fact), " ".join(text for _, text in fact)
 
 
 def _fact_ids(facts: Iterable[FactItem]) -> dict[int, FactItem]:
@@ -83,7 +145,7 @@ def _items(side: Side, facts: Mapping[int, FactItem]) -> dict[str, dict[int, Ite
     return {
         "entity": {_id("entity", item): item for item in side.nodes.items()},
         "relation": {_id("relation", item): item for item in side.relations.items()},
-        "fact": {key: (fact_term(fact), " ".join(text for _, text in fact)) for key, fact in facts.items()},
+        "fact": {key: _fact_item(fact) for key, fact in facts.items()},
         "passage": {_id("passage", item): item for item in passages},
     }
 
@@ -102,12 +164,9 @@ def apply_vectors(
     options: IndexOptions,
 ) -> dict[str, MemoryRefs]:
     """Writes the delta under memory/<kind>/ and returns the refs of every kind; nothing counts until they are
-    committed.
-
-    Facts come last, since they are composed of what is stored before.
-    """
+    committed."""
     result: dict[str, MemoryRefs] = {}
-    for kind in ("entity", "relation", "passage", "fact"):
+    for kind in KINDS:
         held = refs.get(kind) or MemoryRefs(embedder.width, embedder.name)
         items = delta.add[kind]
         if not items and not delta.remove[kind]:

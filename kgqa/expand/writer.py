@@ -14,7 +14,7 @@ from pathlib import Path
 from kgqa.artifacts import code_version
 from kgqa.conflicts import Policy
 from kgqa.errors import StoreError
-from kgqa.expand.retention import prune
+from kgqa.expand.retention import PART, prune
 from kgqa.generations import (
     Generation,
     commit_generation,
@@ -76,6 +76,16 @@ class Writer:
         """
         ledger = {f"num_{table}": self.ledger.growth(table) for table in ("documents", "supports", "overruled")}
         self.counts = {key: self.counts[key] + {**grown, **ledger}[key] for key in COUNTS}
+
+    def commit_part(self, *, config: str, seed: int | None) -> None:
+        """Commits what there is, with vectors that do not follow the graph yet, and goes on with the next generation.
+
+        No generation is pruned for it, and it goes itself once there is a later one (kgqa.expand.retention).
+        """
+        self.indexed = False
+        self.base = read_generation(self.kb, self.commit(PART, config=config, seed=seed, keep=None))
+        self.ledger.go_on()
+        self.name = generation_name(self.ledger.generation)
 
     def commit(self, stage: str, *, config: str, seed: int | None, keep: int | None) -> str:
         """Makes all that was written one generation and prunes to the newest `keep`; returns its name."""
