@@ -6,7 +6,6 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
 
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from kgqa.answer.calibration import Calibration
 from kgqa.answer.compose import Composer, Found, path_of, why_not
 from kgqa.answer.evaluate import Evaluator
 from kgqa.answer.evidence import Evidence
+from kgqa.answer.interfaces import Base, Links, Predicts
 from kgqa.answer.linking import open_linker, tell_of_vectors
 from kgqa.answer.names import key_of
 from kgqa.answer.operations import Plan, plans_of, sought
@@ -22,43 +22,12 @@ from kgqa.answer.related import Related
 from kgqa.answer.retrieval import Retriever, Retrieves
 from kgqa.graph.algebra import formula, query
 from kgqa.graph.queries import path_query
-from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.terms import boolean, text_of
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.memory.embedder import Embedder, load_embedder
 from kgqa.memory.index import IndexOptions
 from kgqa.reason.predict import NO_ENTITY, NOT_KNOWN, Prediction, Predictor
-from kgqa.types import Answer, Candidate, Provenance, Question
-
-
-class Predicts(Protocol):
-    """What an Answerer asks of a reasoner."""
-
-    def predict(self, questions: Sequence[Question]) -> list[Prediction]: ...
-
-    def embed(self, texts: list[str]) -> Tensor: ...
-
-    def over(self, table: TripleTable) -> "Predicts": ...
-
-
-class Base(Protocol):
-    """What an Answerer asks of a knowledge base, or of a user's view of one."""
-
-    def triples(self) -> TripleTable: ...
-
-    def aliases(self) -> Iterator[tuple[str, str]]: ...
-
-    def provenance(self, triples: Sequence[tuple[str, str, str]]) -> list[list[Provenance]]: ...
-
-    def query(self, sparql: str) -> list[tuple[str, ...]]: ...
-
-
-class Links(Protocol):
-    """What an Answerer asks of an entity linker."""
-
-    def link(self, questions: Sequence[Question]) -> list[Question]: ...
-
-    def over(self, aliases: Iterable[tuple[str, str]], table: TripleTable) -> "Links": ...
+from kgqa.types import Answer, Candidate, Question
 
 
 class Answerer:

@@ -7,10 +7,8 @@ overwritten by the next delta. So readers need no lock and never see half a chan
     seg-000012/        the vectors that generation 12 added, with those of the segments it absorbed
     dead-000012.npy    int64 [D, 2] of (segment number, id): vectors that died then, in segments that still stand
 
-A death names the segment it happened in, so an id can die and be added again. Segments merge by size tiers: a delta
-absorbs every segment at most twice as large as what it writes. So an absorbed vector moves to a segment at least half
-as large again, which makes O(log N) rewrites a vector, and what stays is more than twice as large as what is new, which
-makes at most log2(N) segments to search. A segment of which more than half is dead is rewritten without its dead.
+A death names the segment it happened in, so an id can die and be added again. Segments merge by size tiers (see
+kgqa.memory.tiers), so that there are few of them and a vector is rewritten O(log N) times.
 """
 
 import shutil
@@ -30,6 +28,7 @@ from kgqa.memory.gpu import choose_gpus
 from kgqa.memory.index import Find, IndexOptions, Rows, Vectors
 from kgqa.memory.refs import FileRef, MemoryRefs, generation_number
 from kgqa.memory.segment import Item, Owners, Segment, Source, gather_items, gather_vectors, write_segment
+from kgqa.memory.tiers import absorbed
 
 __all__ = ["FileRef", "LongTermMemory", "MemoryRefs", "apply_delta", "compact", "remove_unreferenced"]
 
@@ -194,8 +193,7 @@ def apply_delta(
         count - int(np.count_nonzero(deaths[:, 0] == ref.number))
         for count, ref in zip(memory.live_counts(), refs.segments, strict=True)
     ]
-    absorbed = _choose_absorbed(stored, alive, len(new.ids))
-    return _write(memory, generation, new, deaths, absorbed, options, min_recall=0.0)
+    return _write(memory, generation, new, deaths, absorbed(stored, alive, len(new.ids)), options, min_recall=0.0)
 
 
 def compact(directory: Path, refs: MemoryRefs, *, generation: str, options: IndexOptions = _DEFAULT) -> MemoryRefs:
@@ -245,39 +243,28 @@ def _refuse_living(memory: LongTermMemory, ids: Rows, deaths: Rows) -> None:
         )
 
 
-def _choose_absorbed(stored: Sequence[int], alive: Sequence[int], num_new: int) -> set[int]:
-    """Which segments the new one takes in, by the sizes of all: the tiers that the module's head describes."""
-    absorbed = {i for i in range(len(stored)) if 2 * alive[i] < stored[i]}
-    size = num_new + sum(alive[i] for i in absorbed)
-    for i in sorted(set(range(len(stored))) - absorbed, key=lambda i: alive[i]):
-        if alive[i] <= 2 * size:
-            absorbed.add(i)
-            size += alive[i]
-    return absorbed
-
-
 def _write(
     memory: LongTermMemory,
     generation: str,
     new: NewRows,
     deaths: Rows,
-    absorbed: set[int],
+    taken: set[int],
     options: IndexOptions,
     *,
     min_recall: float,
 ) -> MemoryRefs:
-    """One new segment of the new rows and the absorbed segments' living ones, and the dead ids of the others."""
+    """One new segment of the new rows and the taken segments' living ones, and the dead ids of the others."""
     refs, number = memory.refs, generation_number(generation)
     late = [ref.name for ref in (*refs.segments, *refs.dead) if ref.number >= number]
     if late:
         raise StoreError(
             f"{memory.directory} already holds {late[0]}, so {generation} cannot be written; use a later one"
         )
-    merged = [memory.segments[i] for i in sorted(absorbed)]
+    merged = [memory.segments[i] for i in sorted(taken)]
     sources: list[Source] = [new, *merged]
-    row_parts = [np.arange(len(new.ids)), *(memory.living(i, deaths) for i in sorted(absorbed))]
+    row_parts = [np.arange(len(new.ids)), *(memory.living(i, deaths) for i in sorted(taken))]
     id_parts = [new.ids, *(segment.ids[rows] for segment, rows in zip(merged, row_parts[1:], strict=True))]
-    kept = tuple(ref for i, ref in enumerate(refs.segments) if i not in absorbed)
+    kept = tuple(ref for i, ref in enumerate(refs.segments) if i not in taken)
     segments = kept
     if sum(map(len, row_parts)):
         written = write_segment(

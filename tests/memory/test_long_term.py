@@ -17,7 +17,6 @@ from kgqa.memory.index import IndexOptions
 from kgqa.memory.long_term import (
     LongTermMemory,
     MemoryRefs,
-    _choose_absorbed,
     apply_delta,
     compact,
     remove_unreferenced,
@@ -203,22 +202,6 @@ def test_the_same_content_gives_the_same_files(tmp_path):
     refs = add(tmp_path / "two", EMPTY, 1, range(12, 20), vectors[12:])
     two = add(tmp_path / "two", refs, 2, range(11, -1, -1), vectors[11::-1])
     assert one == two
-
-
-@pytest.mark.parametrize("delta", [1, 3, 40])
-def test_tiers_bound_rewrites_and_segments(delta):
-    """5,000 additions of changing sizes: at most log_1.5(N) rewrites a vector, at most log2(N) + 1 segments."""
-    rng = np.random.default_rng(delta)
-    segments: list[tuple[int, int]] = []  # (size, most often rewritten vector in it)
-    for _ in range(5000):
-        num_new = int(rng.integers(1, delta + 1))
-        absorbed = _choose_absorbed([size for size, _ in segments], [size for size, _ in segments], num_new)
-        taken = [segments[i] for i in absorbed]
-        new = num_new + sum(size for size, _ in taken), max([0] + [times + 1 for _, times in taken])
-        segments = [segment for i, segment in enumerate(segments) if i not in absorbed] + [new]
-        total = sum(size for size, _ in segments)
-        assert max(times for _, times in segments) <= np.log(total) / np.log(1.5) + 1
-        assert len(segments) <= np.log2(total) + 1
 
 
 def test_a_small_delta_leaves_a_large_segment_alone(tmp_path):
