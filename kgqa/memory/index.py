@@ -58,7 +58,7 @@ class IndexOptions:
     """HNSW: neighbours of a node."""
     ef_construction: int = 200
     """HNSW: candidates kept while building."""
-    ef_search: int = 64
+    ef_search: int = 128
     """HNSW: candidates kept while searching."""
     min_recall: float = 0.95
     """IVF, PQ: recall@10 on the probe set below which compaction trains anew what it would else use again."""

@@ -10,6 +10,7 @@ import pytest
 from kgqa.answer.report.page import TEMPLATES, write_report
 from kgqa.answer.report.run import Run
 from kgqa.answer.report.text import csp_hash
+from kgqa.reason.priming import Remembered
 from kgqa.reason.trace import Trace, TracedHop
 from kgqa.types import Answer
 from tests.answer.report.chromium import PROGRAM, Chromium
@@ -153,8 +154,9 @@ def test_what_is_said_stands_on_the_page(tmp_path):
 
 
 def test_what_the_reasoner_did_is_shown_where_it_was_traced(tmp_path):
+    fact = Remembered("fact", 7, "<a> <b> <c>", "<b> knows")
     hop = TracedHop(
-        [0.96, 0.04], [("<i>knows", True, 0.9), ("made by", False, 0.1)], 0.25, [(7, "<b> knows", 0.5)], [1.5, 0.0, 0.5]
+        [0.96, 0.04], [("<i>knows", True, 0.9), ("made by", False, 0.1)], 0.25, [(fact, 0.5)], [1.5, 0.0, 0.5]
     )
     text = page_of(tmp_path, mixed(4), tracer=lambda records: [[Trace(["[MASK]", "<b>"], [hop, hop])] for _ in records])
     page = Page(text)
