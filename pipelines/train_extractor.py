@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from kgqa.errors import ConfigError
 from kgqa.memory.devices import torch_device
 from kgqa.memory.pretrained import load_minilm
+from kgqa.text.finish_nlp import Finish
 from kgqa.text.piece_training import distil
 from kgqa.text.relation_pipeline import train_reader
 from kgqa.text.teacher_corpus import groups as teacher_groups
@@ -37,6 +38,7 @@ def main(cfg: DictConfig) -> None:
             output_dir=Path(cfg.output_dir),
             seed=cfg.seed,
             epochs=cfg.epochs,
+            last=Finish(**cfg.finish),
         )
         LOG.info("pipeline trained: %s", counts)
     if "relations" in cfg.parts:

@@ -30,7 +30,7 @@ from kgqa.text.windows import BATCH_CHARACTERS, WINDOW_CHARACTERS, is_prose, tog
 from kgqa.types import Document, Fact, Mention, Passage, Provenance
 
 TRAINING = frozenset({
-    "checkpoint.py", "gap.py", "gum.py", "nlp_corpus.py", "piece_training.py", "relation_corpus.py",
+    "checkpoint.py", "finish_nlp.py", "gap.py", "gum.py", "nlp_corpus.py", "piece_training.py", "relation_corpus.py",
     "relation_examples.py", "relation_pipeline.py", "relation_thresholds.py", "relation_training.py", "teacher.py",
     "teacher_corpus.py", "teacher_labels.py", "train_coreference.py", "train_nlp.py", "train_relations.py",
     "train_teacher.py", "treebank.py",

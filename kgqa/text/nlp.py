@@ -170,12 +170,11 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
     table = doc.to_array([LEMMA, POS, TAG, DEP, HEAD, SENT_START])
     columns = [[strings[key] for key in table[:, column].tolist()] for column in range(4)]
     lemmas, pos, tags, deps = columns
-    pos = [_part_of_speech(known, tag) for known, tag in zip(pos, tags, strict=True)]
     offsets_to_head = table[:, 4].astype("int64").tolist()
     heads = [token + delta for token, delta in enumerate(offsets_to_head)]
     starts = [token.idx + offset for token in doc]
     words = [token.text for token in doc]
-    pos = ["SPACE" if word.isspace() else known for word, known in zip(words, pos, strict=True)]
+    pos = [_part_of_speech(*word) for word in zip(words, pos, tags, strict=True)]
     ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
     marks = table[:, 5].astype("int64").tolist()
     borders = [token for token, mark in enumerate(marks) if token == 0 or (mark == 1 and _ends(words, token - 1))]
@@ -194,10 +193,15 @@ def from_spacy(doc: Doc, offset: int = 0) -> Parse:
     return Parse(words, lemmas, pos, tags, deps, heads, starts, ends, sentences, entities, relations)
 
 
-def _part_of_speech(known: str, tag: str) -> str:
-    """The universal one; a participle in a name ("United" of the United States) belongs to the name."""
+def _part_of_speech(word: str, known: str, tag: str) -> str:
+    """The universal one; a participle in a name ("United" of the United States) belongs to the name, and what is
+    written small is none ("alma mater")."""
+    if word.isspace():
+        return "SPACE"
     if known == "VERB" and tag.startswith("NNP"):
         return "PROPN"
+    if known == "PROPN" and word.islower():
+        return "NOUN"
     return known or _POS_OF_TAG.get(tag, "X")
 
 

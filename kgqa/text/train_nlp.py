@@ -1,6 +1,6 @@
 """Train the shipped English pipeline with spaCy's own loop and save it without anything that only training needs.
 
-Cheap instead of resumable: about forty minutes on one core from nothing; the best checkpoint so far is always on disk.
+Cheap instead of resumable: about an hour on one core from nothing; the best checkpoint so far is always on disk.
 """
 
 import json
@@ -20,6 +20,7 @@ from spacy.util import load_config, srsly
 
 from kgqa.errors import InputError
 from kgqa.text import piece_embed  # noqa: F401  (an architecture that the configuration names)
+from kgqa.text.finish_nlp import Finish, finish
 from kgqa.text.nlp_corpus import crossner, parsed_groups, training_lexicon
 from kgqa.text.teacher_corpus import learned_documents, redocred_names
 from kgqa.text.treebank import named_doc, parsed_doc, write_docs
@@ -62,9 +63,11 @@ def train_pipeline(
     output_dir: Path,
     seed: int,
     epochs: int,
+    last: Finish,
     config_path: Path = CONFIG_PATH,
 ) -> dict[str, int]:
-    """Train, save the checkpoint that is best on the selection documents under `output_dir`; return counts.
+    """Train, save the checkpoint that is best on the selection documents, trained on for the `last` steps, under
+    `output_dir`; return counts.
 
     `train_docs`, `table`: what `prepare` of train_teacher.py leaves. Raises InputError when `epochs` is below one or a
     file is missing or malformed.
@@ -88,7 +91,13 @@ def train_pipeline(
     }
     nlp = init_nlp(load_config(config_path, overrides=overrides, interpolate=False))
     train(nlp, work_dir, stdout=sys.stdout, stderr=sys.stderr)
-    num_bytes = save_pipeline(spacy.load(work_dir / "model-best"), output_dir)
+    best = work_dir / "model-best"
+    if last.steps:
+        best = finish(
+            best, train_docs=train_docs, dev_docs=work_dir / "dev.spacy", recipe=last, seed=seed,
+            work_dir=work_dir / "finish",
+        )  # fmt: skip
+    num_bytes = save_pipeline(spacy.load(best), output_dir)
     LOG.info("trained on %d documents, chose on %d, wrote %d bytes to %s", num_train, num_dev, num_bytes, output_dir)
     return {"train_docs": num_train, "selection_docs": num_dev, "bytes": num_bytes}
 

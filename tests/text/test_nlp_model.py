@@ -8,8 +8,10 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
 
 from kgqa.errors import InputError
+from kgqa.text.finish_nlp import Finish, _chosen, _know_lemmas, finish
 from kgqa.text.gum import gum_names
 from kgqa.text.nlp_corpus import ENTITY_LABELS, build_lexicon, in_runs, mark_unknown, resolve_misc
 from kgqa.text.train_nlp import bytes_on_disk, save_pipeline, train_pipeline
@@ -253,7 +255,39 @@ def _train(folder: Path, epochs: int) -> None:
     train_pipeline(
         train_docs=folder / "docs.spacy", table=folder / "pieces.safetensors", data_root=folder, num_documents=400,
         work_dir=folder, output_dir=folder, seed=0, epochs=epochs,
+        last=Finish(0, 0.0, 0.0),
     )  # fmt: skip
+
+
+def test_the_last_part_is_trained_on_all_given_trees_and_some_others(nlp: Language) -> None:
+    given = [nlp(f"She wrote {number} books. They were published in Paris.") for number in range(20)]
+    others = [Doc(nlp.vocab, [word.text for word in doc], tags=[word.tag_ for word in doc]) for doc in given]
+    chosen = _chosen([*others, *given], 0.5, seed=0)
+    assert len(chosen) == 20 + 11
+    assert {id(doc) for doc in given} < {id(doc) for doc in chosen}
+
+
+def test_a_lemmatizer_that_was_read_is_taught_the_lemmas_that_it_gives() -> None:
+    pipeline = spacy.load(MODEL)
+    lemmatizer = pipeline.get_pipe("trainable_lemmatizer")
+    read = pipeline(TEXT)
+    scores = [lemmatizer.model.ops.softmax(found) for found in lemmatizer.model.predict([read])]
+    forgotten, _ = lemmatizer.get_loss([Example(read, read)], scores)
+    _know_lemmas(pipeline)
+    known, _ = lemmatizer.get_loss([Example(read, read)], scores)
+    assert known < 0.1 * forgotten
+
+
+@pytest.mark.slow
+def test_the_last_part_goes_on_from_what_the_pipeline_knows(nlp: Language, tmp_path: Path) -> None:
+    docs = [nlp(f"She wrote {number} books. They were published in Paris.") for number in range(20)]
+    write_docs(docs, tmp_path / "docs.spacy")
+    write_docs(docs[:2], tmp_path / "dev.spacy")
+    result = finish(
+        MODEL, train_docs=tmp_path / "docs.spacy", dev_docs=tmp_path / "dev.spacy", recipe=Finish(4, 1e-3, 0.5), seed=0,
+        work_dir=tmp_path / "finish",
+    )  # fmt: skip
+    assert [word.lemma_ for word in spacy.load(result)(TEXT)] == [word.lemma_ for word in nlp(TEXT)]
 
 
 def test_saving_drops_the_training_words_and_changes_no_annotation(nlp: Language, doc: Doc, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def read(extractor: Extractor, text: str) -> Extraction:
         ("The capital of Germany is Berlin.", ("Berlin", "capital of", "Germany")),
         ("Berlin is the capital of Germany.", ("Berlin", "capital of", "Germany")),
         ("Paris, the capital of France, lies on the Seine.", ("Paris", "capital of", "France")),
-        ("Elliot See's alma mater was the University of Oslo.", ("University of Oslo", "alma mater of", "Elliot See")),
+        ("Anna Berg's alma mater was the University of Oslo.", ("University of Oslo", "alma mater of", "Anna Berg")),
         (
             "Alan Bean, who graduated from Harvard University, flew.",
             ("Alan Bean", "graduate from", "Harvard University"),
