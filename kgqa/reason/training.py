@@ -14,7 +14,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.tuner import Tuner
 from torch import Tensor
 
-from kgqa.errors import InputError, ModelError
+from kgqa.errors import ConfigError, InputError, ModelError
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import ReasonerSettings
@@ -47,6 +47,7 @@ class ReasonerTraining(pl.LightningModule):
         weight_decay: float,
         warmup_steps: int,
         unanswerable_weight: float,
+        missing_below: float | None = None,
         seed: int,
     ) -> None:
         super().__init__()
@@ -55,7 +56,7 @@ class ReasonerTraining(pl.LightningModule):
         self.seed = seed
         self.learning_rate, self.encoder_learning_rate = learning_rate, encoder_learning_rate
         self.weight_decay, self.warmup_steps = weight_decay, warmup_steps
-        self.unanswerable_weight = unanswerable_weight
+        self.unanswerable_weight, self.missing_below = unanswerable_weight, missing_below
         # Buffers move with the module but do not belong into its checkpoints: the graph is the knowledge base's.
         for name, part in edges._asdict().items():
             if isinstance(part, Tensor):
@@ -84,6 +85,7 @@ class ReasonerTraining(pl.LightningModule):
             batch.gold_entity,
             batch.gold_question,
             unanswerable_weight=self.unanswerable_weight,
+            missing_below=self.missing_below,
         )
         if not torch.isfinite(loss):
             raise ModelError(
@@ -136,11 +138,18 @@ class TrainingOptions:
     synthetic_questions: int
     synthetic_share: float
     unanswerable_weight: float
+    missing_below: float | None
     abstain_share: float
     start_from: str | None
     half_size: bool
     lightning: dict[str, Any]
     """Arguments of Lightning's Trainer: accelerator, devices, strategy, precision, ..."""
+
+    def __post_init__(self) -> None:
+        if self.missing_below is not None and not self.missing_below > 0:
+            raise ConfigError(
+                f"trainer.missing_below={self.missing_below}: it is a share above 0, such as 0.1, or null"
+            )
 
 
 def fit(
@@ -181,7 +190,8 @@ def fit(
     module = ReasonerTraining(
         reasoner, edges, table.relation_texts, types=types_of(table), learning_rate=options.learning_rate,
         encoder_learning_rate=options.encoder_learning_rate, weight_decay=options.weight_decay,
-        warmup_steps=options.warmup_steps, unanswerable_weight=options.unanswerable_weight, seed=seed,
+        warmup_steps=options.warmup_steps, unanswerable_weight=options.unanswerable_weight,
+        missing_below=options.missing_below, seed=seed,
     )  # fmt: skip
     data = QuestionData(
         train, synthetic, dev, batch_size=options.batch_size, seed=seed,

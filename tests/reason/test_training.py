@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgqa.errors import InputError, ModelError
+from kgqa.errors import ConfigError, InputError, ModelError
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason import checkpoint
 from kgqa.reason.checkpoint import EncoderSettings, ReasonerSettings
@@ -31,7 +31,7 @@ def options(max_epochs: int, **changes: object) -> TrainingOptions:
         "max_epochs": max_epochs, "epoch_questions": 64, "batch_size": 16, "learning_rate": 3e-3,
         "encoder_learning_rate": 3e-4, "find_learning_rate": False, "weight_decay": 1e-2,
         "warmup_steps": 5, "average_decay": 0.9, "patience": 50, "synthetic_questions": 0, "synthetic_share": 0.5,
-        "unanswerable_weight": 1.0, "abstain_share": 0.7, "start_from": None, "half_size": False,
+        "unanswerable_weight": 1.0, "missing_below": None, "abstain_share": 0.7, "start_from": None, "half_size": False,
         "lightning": {"accelerator": "cpu", "devices": 1},
     }  # fmt: skip
     return TrainingOptions(**(values | changes))  # type: ignore[arg-type]
@@ -86,6 +86,27 @@ def test_the_loss_of_unreachable_answers_is_finite_with_a_finite_gradient() -> N
     assert torch.isfinite(loss)
     assert answers.grad is not None
     assert torch.isfinite(answers.grad).all()
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, float("nan")])
+def test_a_share_of_nothing_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="missing_below="):
+        options(1, missing_below=share)
+
+
+def test_gold_answers_that_the_graph_lacks_do_not_make_the_right_walk_unlikely() -> None:
+    """Of four gold answers the right walk reaches one. All alike, they ask for less of it; else, for more."""
+    question = torch.zeros(4, dtype=torch.int64)
+    slopes = []
+    for missing_below in (None, 0.1):
+        answers = torch.tensor([[0.5], [0.0], [0.0], [0.0]], requires_grad=True)
+        answer_loss(answers, torch.arange(4), question, missing_below=missing_below).backward()
+        assert answers.grad is not None
+        slopes.append(float(answers.grad[0]))
+    assert slopes[0] > 0 > slopes[1]
+    even = torch.full((4, 1), 0.3)
+    losses = [float(answer_loss(even, torch.arange(4), question, missing_below=below)) for below in (None, 0.1)]
+    assert losses[0] == pytest.approx(losses[1])
 
 
 def test_it_learns_hops_from_answers_alone_and_leaves_a_checkpoint(toy: TripleTable, tmp_path: Path) -> None:
