@@ -84,8 +84,3 @@ def digest(*parts: str) -> str:
 def vector_id(*parts: str) -> int:
     """A stable id in [0, 2**63) for the long-term memory, from the first 63 bits of `digest`."""
     return int(digest(*parts)[:16], 16) >> 1
-
-
-def fact_id(head: str, relation: str, tail: str) -> str:
-    """The id of a fact: 32 hexadecimal digits of the digest of its three terms."""
-    return digest(head, relation, tail)[:32]

@@ -77,11 +77,7 @@ def load_embedder(
     ConfigError for an unknown kind and for an identity whose model is not given; ModelError where the model is not
     there or differs.
     """
-    family, *identity = (default_embedder_kind() if kind == "auto" else kind).split("-")
-    if model and family not in ("transformer", "hf"):
-        raise ConfigError(
-            f"embedder.model={model} is not for embedder {kind!r}; set embedder=transformer or embedder=hf"
-        )
+    family, identity = _family(kind, model)
     numbers = [int(part) for part in identity[-2:] if part.isdecimal()]
     found: HashingEmbedder | Network
     if family == "hashing":
@@ -110,8 +106,17 @@ def load_embedder(
         )
     if cache is None or isinstance(found, HashingEmbedder):
         return found
-    precision = str(found.dtype).removeprefix("torch.")
-    return CachedEmbedder(found, Path(cache), precision=precision)
+    return CachedEmbedder(found, Path(cache), precision=str(found.dtype).removeprefix("torch."))
+
+
+def _family(kind: str, model: str | None) -> tuple[str, list[str]]:
+    """The family of a kind or of an identity, and what else the identity says; ConfigError where it has no `model`."""
+    family, *identity = (default_embedder_kind() if kind == "auto" else kind).split("-")
+    if model and family not in ("transformer", "hf"):
+        raise ConfigError(
+            f"embedder.model={model} is not for embedder {kind!r}; set embedder=transformer or embedder=hf"
+        )
+    return family, identity
 
 
 def _no_embedder(kind: str, family: str, *, model: str | None, is_identity: bool) -> ConfigError:

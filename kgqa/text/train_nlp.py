@@ -142,8 +142,3 @@ def needed_strings(nlp: Language) -> list[str]:
 def bytes_on_disk(folder: Path) -> int:
     """Size of every file below a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def label_scheme(nlp: Language) -> str:
-    """The labels of every component as JSON, for the model card."""
-    return json.dumps({name: list(nlp.get_pipe(name).labels) for name in ("tagger", "morphologizer", "parser", "ner")})
