@@ -13,12 +13,14 @@ from kgqa.text.finish_nlp import Finish
 from kgqa.text.piece_training import distil
 from kgqa.text.relation_pipeline import train_reader
 from kgqa.text.teacher_corpus import groups as teacher_groups
+from kgqa.text.train_name_types import Recipe as NamesRecipe
+from kgqa.text.train_name_types import train_names
 from kgqa.text.train_nlp import train_pipeline
 from kgqa.text.train_relations import Recipe as RelationsRecipe
 from kgqa.text.train_teacher import DOCS, TABLE, Recipe, prepare
 
 LOG = logging.getLogger(__name__)
-PARTS = ("teacher", "pipeline", "relations")
+PARTS = ("teacher", "pipeline", "names", "relations")
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train_extractor")
@@ -41,6 +43,10 @@ def main(cfg: DictConfig) -> None:
             last=Finish(**cfg.finish),
         )
         LOG.info("pipeline trained: %s", counts)
+    if "names" in cfg.parts:
+        recipe = NamesRecipe(seed=cfg.seed, **cfg.names)
+        counts = train_names(Path(cfg.output_dir), train_docs=Path(cfg.work_dir) / DOCS, recipe=recipe)
+        LOG.info("names trained: %s", counts)
     if "relations" in cfg.parts:
         LOG.info("relations trained: %s", _relations(cfg))
 

@@ -18,7 +18,7 @@ from spacy.tokens import Doc
 
 from kgqa.errors import ModelError
 from kgqa.ids import digest
-from kgqa.text import piece_embed, relation_reader  # noqa: F401  (piece_embed: an architecture that en_kgqa names)
+from kgqa.text import name_types, piece_embed, relation_reader  # noqa: F401  (the first two: en_kgqa names them)
 from kgqa.types import Span
 
 DEFAULT_PIPELINE = "en_kgqa"

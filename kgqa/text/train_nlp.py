@@ -19,7 +19,7 @@ from spacy.training.loop import train
 from spacy.util import load_config, srsly
 
 from kgqa.errors import InputError
-from kgqa.text import piece_embed  # noqa: F401  (an architecture that the configuration names)
+from kgqa.text import name_types, piece_embed  # noqa: F401  (a component and an architecture that it names)
 from kgqa.text.finish_nlp import Finish, finish
 from kgqa.text.nlp_corpus import crossner, parsed_groups, training_lexicon
 from kgqa.text.teacher_corpus import learned_documents, redocred_names

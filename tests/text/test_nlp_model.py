@@ -67,7 +67,7 @@ def conllu(tmp_path: Path, text: str) -> Path:
 
 def test_every_component_listens_to_the_one_shared_tok2vec(nlp: Language) -> None:
     names = ["tagger", "morphologizer", "parser", "trainable_lemmatizer", "ner"]
-    assert nlp.pipe_names == ["tok2vec", *names]
+    assert nlp.pipe_names == ["tok2vec", *names, "kgqa_name_types"]
     assert sorted(nlp.get_pipe("tok2vec").listening_components) == sorted(names)
 
 
