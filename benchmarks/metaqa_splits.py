@@ -1,6 +1,6 @@
-"""MetaQA's hard splits: few questions, wordings, relations or films never trained on, half of the graph.
+"""MetaQA's hard splits: few questions, wordings, relations or films never trained on, half of the graph; and ablations.
 
-    python -m benchmarks.metaqa_splits few|templates|relations|entities|half [key=value of train ...] [--draws 3]
+    python -m benchmarks.metaqa_splits few|templates|parts|relations|entities|half [key=value of train ...] [--draws 3]
 
 The plain split shares its templates between train and dev, and a dictionary from template to path answers it. Here a
 model is trained for each row on what the row allows, and asked dev questions of the kind that it has not seen. Training
@@ -112,13 +112,32 @@ def few(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
 def templates(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
     """A third of each path type's wordings is never trained on, and is what is asked."""
     for seed in range(draws):
-        draw, held = random.Random(seed), set()
-        for kind in _by([*bench.train, *bench.dev], "kind"):
-            wordings = sorted({one.template for one in kind})
-            held.update(draw.sample(wordings, max(1, len(wordings) // 3)))
-        asked = [one for one in bench.train if one.template not in held]
-        unseen = [one for one in bench.dev if one.template in held]
+        asked, unseen = _wordings_held_out(bench, seed)
         yield f"templates seed={seed}", partial(_measured, bench, asked, unseen, seed, overrides)
+
+
+def _wordings_held_out(bench: Bench, seed: int) -> tuple[list[Asked], list[Asked]]:
+    draw, held = random.Random(seed), set()
+    for kind in _by([*bench.train, *bench.dev], "kind"):
+        wordings = sorted({one.template for one in kind})
+        held.update(draw.sample(wordings, max(1, len(wordings) // 3)))
+    asked = [one for one in bench.train if one.template not in held]
+    return asked, [one for one in bench.dev if one.template in held]
+
+
+def parts(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
+    """Wordings held out as in `templates`, and one part of the reasoner left out at a time."""
+    nameless = replace(bench.table, relation_texts=[f"r{number}" for number in range(len(bench.table.relation_texts))])
+    for seed in range(draws):
+        asked, unseen = _wordings_held_out(bench, seed)
+        for label, part, keys in (
+            ("whole", bench, []),
+            ("without memory", bench, ["reasoner.use_memory=false"]),
+            ("without exclusion", bench, ["reasoner.use_exclusion=false"]),
+            ("without the relations' texts", replace(bench, table=nameless), []),
+        ):
+            chosen = [*keys, *overrides]
+            yield f"parts {label} seed={seed}", partial(_measured, part, asked, unseen, seed, chosen)
 
 
 def relations(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
@@ -188,7 +207,7 @@ def _completed(
     return _measured(replace(bench, table=table), asked, unseen, seed, overrides)
 
 
-ROWS = {"few": few, "templates": templates, "relations": relations, "entities": entities, "half": half}
+ROWS = {"few": few, "templates": templates, "parts": parts, "relations": relations, "entities": entities, "half": half}
 
 
 def _by(asked: Sequence[Asked], field: str) -> list[list[Asked]]:
