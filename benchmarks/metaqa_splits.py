@@ -31,6 +31,7 @@ from benchmarks.learning import set_scores, trained
 from kgqa import KnowledgeBase
 from kgqa.answer.linking import EntityLinker, open_linker
 from kgqa.answer.questions import read_questions
+from kgqa.answer.suggested import Guesser
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.examples import Vocabulary
 from kgqa.reason.predict import Predictor
@@ -176,16 +177,23 @@ def entities(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row
 
 
 def half(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
-    """Half of the graph's triples, in training as in answering; the gold answers are the whole graph's. Then with what
-    rules learned from that half suggest."""
+    """Half of the graph's triples, in training as in answering; the gold answers are the whole graph's. Then what rules
+    learned from that half suggest: where nothing stated answers, and mixed in before training."""
     for seed in range(draws):
         count = len(bench.table.heads)
         kept = np.sort(np.random.default_rng(seed).choice(count, count // 2, replace=False))
         table = replace(bench.table, heads=bench.table.heads[kept], relations=bench.table.relations[kept],
                         tails=bench.table.tails[kept])  # fmt: skip
         part = replace(bench, table=table)
-        yield f"half seed={seed}", partial(_measured, part, bench.train, bench.dev, seed, overrides)
+        for guesses in (False, True):
+            name = f"half{' suggested' if guesses else ''} seed={seed}"
+            yield name, partial(_of_half, part, seed, overrides, guesses=guesses)
         yield f"half completed seed={seed}", partial(_completed, part, bench.train, bench.dev, seed, overrides)
+
+
+def _of_half(part: Bench, seed: int, overrides: Sequence[str], *, guesses: bool) -> dict[str, list[float]]:
+    predictor = _trained_once(part, seed, tuple(overrides), lambda: _some(part.train, seed))
+    return scores(part, predictor, part.dev, Guesser(predictor, part.table, seed=seed) if guesses else None)
 
 
 _LEAST = 0.1
@@ -237,10 +245,12 @@ def _trained(bench: Bench, asked: Sequence[Asked], seed: int, overrides: Sequenc
     return trained(bench.table, bench.linker, [one.question for one in asked], seed=seed, overrides=overrides)
 
 
-def scores(bench: Bench, predictor: Predictor, asked: Sequence[Asked]) -> dict[str, list[float]]:
+def scores(
+    bench: Bench, predictor: Predictor, asked: Sequence[Asked], guesser: Guesser | None = None
+) -> dict[str, list[float]]:
     """hits@1, set F1 and exact sets in percent, by hops."""
     by_hops = {hops: [one.question for one in asked if one.hops == hops] for hops in HOPS}
-    return {str(hops): set_scores(predictor, bench.linker, some) for hops, some in by_hops.items() if some}
+    return {str(hops): set_scores(predictor, bench.linker, some, guesser) for hops, some in by_hops.items() if some}
 
 
 def _later(
@@ -254,7 +264,7 @@ _KEPT: dict[int, Predictor] = {}
 
 
 def _trained_once(bench: Bench, seed: int, overrides: Sequence[str], asked: Callable[[], list[Asked]]) -> Predictor:
-    """New and known topics are asked of one reasoner."""
+    """Rows that ask the same reasoner share it."""
     if seed not in _KEPT:
         _KEPT.clear()
         _KEPT[seed] = _trained(bench, asked(), seed, overrides)

@@ -45,6 +45,7 @@ def answerer_of(cfg: DictConfig, kb: KnowledgeBase) -> Answerer:
         target_precision=cfg.answer.target_precision,
         ambiguous_from=cfg.answer.ambiguous_from,
         operations=cfg.answer.operations,
+        suggest_below=cfg.answer.suggest_below,
     )
 
 

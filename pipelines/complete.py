@@ -7,7 +7,6 @@ likeliest first by rules, types and nearness together.
 import json
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.terms import fast_token
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.reason.completion import Completion
-from kgqa.reason.rules import Rule
-from kgqa.reason.suggestions import Suggestion, suggest
+from kgqa.reason.suggestions import Suggestion, said, suggest
 from kgqa.reason.surroundings import Surroundings
 
 from .parts import server_of
@@ -66,7 +64,7 @@ def _record(table: TripleTable, one: Suggestion) -> dict[str, Any]:
         "confidence": round(one.confidence, 4),
         "rule": said(table, one.rule),
         "rule_confidence": round(one.rule.confidence, 4),
-        "because": [_texts(table, *fact) for fact in one.because],
+        "because": [_texts(table, *edge[:3]) for path in one.because for edge in path],
     }
 
 
@@ -76,19 +74,6 @@ def _texts(table: TripleTable, head: int, relation: int, tail: int) -> dict[str,
         "relation": table.relation_texts[relation],
         "tail": table.entity_texts[tail],
     }
-
-
-def said(table: TripleTable, rule: Rule) -> str:
-    """A rule as one reads it: `directed by(x, y) <- written by(x, y)`; entities on the way are z, z'."""
-    places = ["x", *("z" + "'" * number for number in range(len(rule.body) - 1)), "y"]
-    steps = [_step(table, relation, *ends) for relation, ends in zip(rule.body, pairwise(places), strict=True)]
-    return f"{_step(table, rule.head, 'x', 'y')} <- {', '.join(steps)}"
-
-
-def _step(table: TripleTable, relation: int, one: str, other: str) -> str:
-    num = len(table.relation_terms)
-    text = table.relation_texts[relation % num]
-    return f"{text}({one}, {other})" if relation < num else f"{text}({other}, {one})"
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from kgqa.answer.names import key_of
 from kgqa.answer.operations import Plan, plans_of, sought
 from kgqa.answer.related import Related
 from kgqa.answer.retrieval import Retriever, Retrieves
+from kgqa.answer.suggested import Guesser, Suggested
 from kgqa.graph.algebra import formula, query
 from kgqa.graph.queries import path_query
 from kgqa.graph.terms import boolean, text_of
@@ -47,13 +48,15 @@ class Answerer:
         ambiguous_from: float = NEARLY_EQUAL,
         max_paths: int = 10,
         operations: bool = True,
+        suggest_below: float | None = None,
     ) -> None:
         """calibration: makes probabilities of confidence. abstain_below: the confidence, in [0, 1], up to which an
         answer is withheld. ambiguous_from: the share of the likeliest entity's probability from which another one may
         as well be meant; where they give different answers the question is given back. Above 1: never.
         fallback_passages: how many passages of `retriever` come with a question that is abstained from. max_paths: how
         many answers of an operation (kgqa.answer.operations) come with their evidence. operations: False takes every
-        question for one about paths (an ablation).
+        question for one about paths (an ablation). suggest_below: the confidence, in [0, 1], of an answer up to which a
+        fact that the graph only suggests (kgqa.answer.suggested) is looked for instead; None: never.
         """
         self.kb = kb
         self.batch_size = batch_size
@@ -61,13 +64,19 @@ class Answerer:
         self.calibration, self.abstain_below, self.ambiguous_from = calibration, abstain_below, ambiguous_from
         self._predictor = predictor
         self._linker = linker
-        self.max_paths, self.operations = max_paths, operations
+        self.max_paths, self.operations, self.suggest_below = max_paths, operations, suggest_below
         self._table = kb.triples()
         self._evaluator = Evaluator(self._table)
         self._composer = Composer(self._evaluator, predictor.embed)
         self._text_of = dict(zip(self._table.entities, self._table.entity_texts, strict=True))
         self._text_of |= zip(self._table.relation_terms, self._table.relation_texts, strict=True)
         self._evidence = Evidence(self._table, kb.provenance, self.text_of)
+        self._suggested = Suggested(
+            Guesser(predictor, self._table),
+            self._evidence,
+            calibration,
+            below=-1 if suggest_below is None else suggest_below,
+        )
         self._related = Related(self._table, self._evidence, self._evaluator.index, self.text_of)
 
     @classmethod
@@ -86,6 +95,7 @@ class Answerer:
         target_precision: float | None = None,
         ambiguous_from: float = NEARLY_EQUAL,
         operations: bool = True,
+        suggest_below: float | None = None,
         embedder: Embedder | None = None,
         options: IndexOptions = IndexOptions(),  # noqa: B008 a frozen value
     ) -> "Answerer":
@@ -96,7 +106,7 @@ class Answerer:
         vectors, None loads it by its identity onto `device` (auto | cpu | cuda:N), where they are searched as `options`
         say; `target_precision`: share of the answers given, in (0, 1], that shall be right, as far as the dev questions
         tell, None abstains below the threshold that training chose; `fallback_passages`, `ambiguous_from`,
-        `operations`: see `Answerer`.
+        `operations`, `suggest_below`: see `Answerer`.
         Raises ModelError where the checkpoint cannot be loaded, that precision was never reached, or that embedder is
         not installed.
         """
@@ -118,7 +128,7 @@ class Answerer:
             kb, predictor, linker, batch_size=batch_size, fallback_passages=fallback_passages,
             retriever=retriever or Retriever(kb, embedder=embedder, device=device, options=options),
             calibration=calibration, abstain_below=threshold, ambiguous_from=ambiguous_from, max_paths=max_paths,
-            operations=operations,
+            operations=operations, suggest_below=suggest_below,
         )  # fmt: skip
 
     def over(self, view: Base) -> "Answerer":
@@ -128,7 +138,7 @@ class Answerer:
             view, self._predictor.over(table), self._linker.over(view.aliases(), table),
             batch_size=self.batch_size, calibration=self.calibration, abstain_below=self.abstain_below,
             ambiguous_from=self.ambiguous_from, max_paths=self.max_paths, operations=self.operations,
-            retriever=self._retriever, fallback_passages=self._fallback_passages,
+            retriever=self._retriever, fallback_passages=self._fallback_passages, suggest_below=self.suggest_below,
         )  # fmt: skip
 
     @cached_property
@@ -169,13 +179,14 @@ class Answerer:
             found_in = dict(zip(parts, predictions[len(linked) :], strict=True))
             self._evidence.look_up(edge for found in predictions for path in found.paths for edge in path)
             asked_back = self._ask_back(linked, predictions[: len(linked)])
+            guessed = self._suggested.answers(linked, predictions, sure=self.abstain_below, but=asked_back)
             shared = (perf_counter() - start) / len(batch)
             answers = []
             for number, (question, found) in enumerate(zip(linked, predictions, strict=False)):
                 start = perf_counter()
                 answer = self._related.answer(question) if self.operations else None
                 answer = answer or self._operation(question, plans[number], found_in, found)
-                answer = answer or self._answer(question, found, asked_back.get(number, ""))
+                answer = answer or guessed.get(number) or self._answer(question, found, asked_back.get(number, ""))
                 answers.append(replace(answer, seconds=shared + perf_counter() - start))
             yield from self._with_passages(answers)
 

@@ -19,6 +19,10 @@ class Predicts(Protocol):
 
     def over(self, table: TripleTable) -> "Predicts": ...
 
+    def lacking(self, questions: Sequence[Question]) -> list[list[tuple[int, int]]]: ...
+
+    def supposing(self, facts: Sequence[tuple[int, int, int]]) -> "Predicts": ...
+
 
 class Base(Protocol):
     """What is asked of a knowledge base, or of a user's view of one."""

@@ -1,6 +1,7 @@
 """Answering with a trained reasoner: soft reasoning finds the program, the program gives the exact answer set."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ from kgqa.reason.priming import Near, Primer
 from kgqa.reason.programs import Programs, ends_of, run, shortened
 from kgqa.reason.reasoner import Reasoner, Walks, confidence
 from kgqa.reason.soft import Instructed, instruct
+from kgqa.reason.supposing import Supposing
 from kgqa.reason.types import Asked, asked, of_asked_types, passed, shown, types_of
 from kgqa.types import Question, Topic
 
@@ -107,6 +109,36 @@ class Predictor:
             self.reasoner, self.settings, table, batch_size=self.batch_size, max_paths=self.max_paths,
             primer=self.primer,
         )  # fmt: skip
+
+    def supposing(self, facts: Sequence[tuple[int, int, int]]) -> "Predictor":
+        """The same reasoner where some more facts (head, relation, tail) of known entities are supposed; it gives the
+        path of its best answer alone."""
+        supposed = copy(self)
+        supposed.max_paths = 1
+        supposed.adjacency = Supposing(self.adjacency, facts)
+        return supposed
+
+    def lacking(self, questions: Sequence[Question]) -> list[list[tuple[int, int]]]:
+        """For each question, its topics linked, what its first hop asks for and finds nothing of: entities of the graph
+        with a directed relation, the likeliest first."""
+        found: list[list[tuple[int, int]]] = [[] for _ in questions]
+        known = [(index, example(question, self.vocabulary)) for index, question in enumerate(questions)]
+        known = [(index, one) for index, one in known if one.topics]
+        for begin in range(0, len(known), self.batch_size):
+            part = known[begin : begin + self.batch_size]
+            said = self.instruct(self.walks([one for _, one in part]))
+            for walk, question in enumerate(said.question.tolist()):
+                found[part[question][0]] += self._lacking(said.soft, walk)
+        return found
+
+    def _lacking(self, walked: Walked, walk: int) -> list[tuple[int, int]]:
+        followed, start = walked.relations[0], walked.reached[0]
+        part = slice(followed.offsets[walk], followed.offsets[walk + 1])
+        relation = followed.relation[part][np.argsort(-followed.weight[part], kind="stable")]
+        entity = start.entity[start.row == walk]
+        pairs = np.tile(entity, len(relation)), np.repeat(relation, len(entity))
+        stated, _ = self.adjacency.neighbours(*pairs)
+        return list(zip(*(np.delete(column, np.unique(stated)).tolist() for column in pairs), strict=True))
 
     def predict(self, questions: Sequence[Question]) -> list[Prediction]:
         """One prediction a question, in order; the questions' topics are linked."""

@@ -4,6 +4,7 @@ A rule  r(x, y) <- b_1(x, z_1), ..., b_n(z_{n-1}, y)  says that a path of relati
 wrote a film often directed it). Its confidence is the share of the path's ends at which the relation holds, counted on
 a sample of the graph (Meilicke et al. 2019, AnyBURL, whose correction for few observations is kept). Rules name
 relations only, so those of one graph hold in another; what they conclude is shown by the path that it follows from.
+In the graph that they were learned from, rules with constants can be asked too (kgqa.reason.constants).
 """
 
 from collections import Counter, defaultdict
@@ -13,11 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from kgqa.graph.subgraph import ranges
+from kgqa.reason.constants import PESSIMISM, ConstantRule, witnesses
 from kgqa.reason.frontier import Floats, Ints
 from kgqa.reason.surroundings import Surroundings
-
-_PESSIMISM = 5
-"""Ends without the relation that every rule is charged with, so that two hits of two are no certainty."""
 
 _BRANCHES = 16
 """Edges followed from each end of a fact on the way to a path of three relations; of two, its square."""
@@ -104,7 +103,7 @@ def _confidence(graph: Surroundings, head: int, body: Sequence[int], num_heads: 
         starts = graph.draw.choice(starts, num_heads, replace=False)
     ends = graph.ends(starts, body)
     right = graph.holds(starts[ends.row], head, ends.entity).sum()
-    return float(right / (len(ends.row) + _PESSIMISM))
+    return float(right / (len(ends.row) + PESSIMISM))
 
 
 class Conclusions(NamedTuple):
@@ -113,40 +112,64 @@ class Conclusions(NamedTuple):
     row: Ints  # [m]
     entity: Ints  # [m]
     confidence: Floats  # [m] of all rules together
-    rule: Ints  # [m] the surest rule's number
+    rule: Ints  # [m] the surest rule's number; below 0: it is one with a constant, see `RuleBook.rule_of`
+    surest: Floats  # [m] confidence of that rule
 
 
 class RuleBook:
     """Learned rules, ready to conclude over a graph (their own, or another with the same relations)."""
 
-    def __init__(self, rules: Iterable[Rule], graph: Surroundings, *, most: int = 50) -> None:
-        self.graph, self.rules = graph, list(rules)
+    def __init__(self, rules: Iterable[Rule], graph: Surroundings, *, most: int = 50, constants: bool = False) -> None:
+        """most: rules of a relation that are asked, the surest; constants: rules with constants are asked too."""
+        self.graph, self.rules, self.constants = graph, list(rules), constants
         by_head: dict[int, list[int]] = defaultdict(list)
         for number, rule in enumerate(self.rules):
             if len(by_head[rule.head]) < most:
                 by_head[rule.head].append(number)
         self.by_head: Mapping[int, list[int]] = by_head
 
-    def conclude(self, entity: Ints, relation: int) -> Conclusions:
+    def conclude(self, entity: Ints, relation: int, *, as_if_lacking: bool = False) -> Conclusions:
         """Where a directed relation should lead from entities `[n]`. Rules that agree add up as independent witnesses
-        would, 1 - prod (1 - c), each weighing half of the one before, since they mostly say the same again."""
-        parts = [
-            (number, self.graph.ends(entity, self.rules[number].body)) for number in self.by_head.get(relation, ())
+        would, 1 - prod (1 - c), each weighing half of the one before, since they mostly say the same again.
+
+        as_if_lacking: what is said of `relation` from these entities is left out of account.
+        """
+        said = [
+            self._said(entity, number)
+            for number in self.by_head.get(relation, ())
+            if not (as_if_lacking and self.rules[number].body[0] == relation)
         ]
-        row, found, number = (
-            np.concatenate([np.empty(0, np.int64), *columns])
-            for columns in (
-                [ends.row for _, ends in parts],
-                [ends.entity for _, ends in parts],
-                [np.full(len(ends.row), number) for number, ends in parts],
-            )
-        )
-        confidence = np.array([rule.confidence for rule in self.rules] or [0.0])[number]
-        order = np.lexsort((number, found, row))  # rules are sorted: of a pair the surest is first
-        row, found, number, confidence = row[order], found[order], number[order], confidence[order]
-        key = row * self.graph.num_entities + found
-        first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.int64)
-        rank = np.arange(len(key)) - np.repeat(first, np.diff(np.append(first, len(key))))
-        doubt = np.log1p(-confidence.clip(max=0.999)) * 0.5**rank
-        total = -np.expm1(np.add.reduceat(doubt, first)) if len(first) else doubt
-        return Conclusions(row[first], found[first], total.astype(np.float32), number[first])
+        if self.constants:
+            row, end, confidence, edge = witnesses(self.graph, entity, relation)
+            said.append(Conclusions(row, end, confidence, -1 - edge, confidence))
+        said.append(Conclusions(*(np.empty(0, kind) for kind in (np.int64, np.int64, float, np.int64, float))))
+        return _together(Conclusions(*map(np.concatenate, zip(*said, strict=True))), self.graph.num_entities)
+
+    def _said(self, entity: Ints, number: int) -> Conclusions:
+        ends = self.graph.ends(entity, self.rules[number].body)
+        confidence = np.full(len(ends.row), self.rules[number].confidence)
+        return Conclusions(ends.row, ends.entity, confidence, np.full(len(ends.row), number), confidence)
+
+    def rule_of(self, found: Conclusions, place: int, relation: int) -> Rule | ConstantRule:
+        """The surest rule behind one conclusion about a directed relation."""
+        number = int(found.rule[place])
+        if number >= 0:
+            return self.rules[number]
+        by, at = int(self.graph.relation[-1 - number]), int(self.graph.target[-1 - number])
+        return ConstantRule(relation, by, at, int(found.entity[place]), float(found.surest[place]))
+
+
+def _together(said: Conclusions, num_entities: int) -> Conclusions:
+    """One conclusion for each pair of row and entity, of all rules that came to it."""
+    said = _at(said, np.lexsort((-said.confidence, said.entity, said.row)))
+    key = said.row * num_entities + said.entity
+    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.int64)
+    rank = np.arange(len(key)) - np.repeat(first, np.diff(np.append(first, len(key))))
+    doubt = np.log1p(-said.confidence.clip(max=0.999)) * 0.5**rank
+    total = -np.expm1(np.add.reduceat(doubt, first)) if len(first) else doubt
+    return _at(said, first)._replace(confidence=total.astype(np.float32))
+
+
+def _at(said: Conclusions, place: Ints) -> Conclusions:
+    row, entity, confidence, rule, surest = said
+    return Conclusions(row[place], entity[place], confidence[place], rule[place], surest[place])

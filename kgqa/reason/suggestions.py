@@ -5,13 +5,23 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kgqa.reason.frontier import Ints
-from kgqa.reason.rules import Rule, RuleBook
+from kgqa.graph.subgraph import TripleTable
+from kgqa.reason.constants import ConstantRule, examples
+from kgqa.reason.frontier import Floats, Frontier, Ints, heaviest
+from kgqa.reason.paths import Edge
+from kgqa.reason.rules import Conclusions, Rule, RuleBook
 from kgqa.reason.surroundings import Surroundings
 
 _AT_ONCE = 256
 """Entities asked about together."""
+
+_FEW = 3
+"""Facts of a relation that an entity has at most which is taken for one without any: what has many lacks not all."""
+
+_EXAMPLES = 3
+"""Others that are shown for a rule with a constant."""
 
 
 class Suggestion(NamedTuple):
@@ -21,9 +31,21 @@ class Suggestion(NamedTuple):
     relation: int
     tail: int
     confidence: float
-    rule: Rule
-    because: list[tuple[int, int, int]]
-    """Facts of the graph, as (head, relation, tail), along the rule's path from head to tail."""
+    rule: Rule | ConstantRule
+    """The surest; its head is `relation`, in the direction that was asked for."""
+    because: list[list[Edge]]
+    """Paths of facts of the graph: the rule's, from one end to the other; of a rule with a constant the fact that it
+    begins with, then by way of some others of which both of its sides hold."""
+
+    @property
+    def fact(self) -> tuple[int, int, int]:
+        """(head, relation, tail)."""
+        return self[:3]
+
+    @property
+    def end(self) -> int:
+        """What was asked for: the tail, or the head where the rule speaks of the inverse."""
+        return self.tail if self.rule.head == self.relation else self.head
 
 
 def suggest(book: RuleBook, *, least: float = 0.5, most: int = 1) -> Iterator[Suggestion]:
@@ -40,32 +62,62 @@ def suggest(book: RuleBook, *, least: float = 0.5, most: int = 1) -> Iterator[Su
             first = np.searchsorted(row, row)
             kept = order[(np.arange(len(row)) - first < most) & (found.confidence[order] >= least)]
             for place in kept.tolist():
-                head, tail, rule = (
-                    int(entities[found.row[place]]),
-                    int(found.entity[place]),
-                    book.rules[found.rule[place]],
-                )
-                because = evidence(graph, head, rule.body, tail)
-                yield Suggestion(head, relation, tail, float(found.confidence[place]), rule, because)
+                yield _suggestion(book, found, place, int(entities[found.row[place]]), relation)
+
+
+def likeliest(book: RuleBook, entity: int, relation: int) -> Suggestion | None:
+    """Where a directed relation of which an entity has no fact most likely leads; None where rules say nothing."""
+    found = book.conclude(np.array([entity]), relation)
+    if not len(found.row):
+        return None
+    return _suggestion(book, found, int(found.confidence.argmax()), entity, relation)
+
+
+def _suggestion(book: RuleBook, found: Conclusions, place: int, start: int, relation: int) -> Suggestion:
+    rule, end = book.rule_of(found, place, relation), int(found.entity[place])
+    head, undirected, tail, _ = _edge(book.graph, start, relation, end)
+    because = _because(book.graph, start, rule, end)
+    return Suggestion(head, undirected, tail, float(found.confidence[place]), rule, because)
+
+
+def tried(book: RuleBook, relation: int, *, num_entities: int = 300) -> tuple[Floats, NDArray[np.bool_]]:
+    """What the likeliest conclusions about a directed relation are worth: facts of the graph are taken for missing,
+    those of `num_entities` entities at even distances. Confidence and whether it is right, `[n]` each."""
+    graph = book.graph
+    entities, counts = np.unique(graph.facts(relation)[0], return_counts=True)
+    entities = entities[counts <= _FEW]
+    entities = entities[:: -(-len(entities) // num_entities) or 1]
+    found = book.conclude(entities, relation, as_if_lacking=True)
+    best, sure = heaviest(Frontier(found.row, found.entity, found.confidence), len(entities))
+    known = best >= 0
+    return sure[known], graph.holds(entities[known], relation, best[known])
 
 
 def _lacking(book: RuleBook, relation: int) -> Iterator[Ints]:
     """The entities that a rule can start from and that have no fact of the relation, some at a time."""
     graph = book.graph
     begins = {book.rules[number].body[0] for number in book.by_head.get(relation, ())}
+    if book.constants:  # what the heads of its facts have, others may share with them
+        begins |= set(graph.relation[np.isin(graph.source, graph.facts(relation)[0])].tolist())
     able = np.unique(graph.source[np.isin(graph.relation, sorted(begins))])
     lacking = np.setdiff1d(able, graph.facts(relation)[0], assume_unique=False)
     for start in range(0, len(lacking), _AT_ONCE):
         yield lacking[start : start + _AT_ONCE]
 
 
-def evidence(graph: Surroundings, start: int, body: Sequence[int], end: int) -> list[tuple[int, int, int]]:
+def _because(graph: Surroundings, start: int, rule: Rule | ConstantRule, end: int) -> list[list[Edge]]:
+    if isinstance(rule, Rule):
+        return [evidence(graph, start, rule.body, end)]
+    back = graph.inverse(rule.relation)
+    others = examples(graph, start, rule)[:_EXAMPLES]
+    by_way = [[_edge(graph, rule.at, back, one), _edge(graph, one, rule.head, rule.end)] for one in others]
+    return [[_edge(graph, start, rule.relation, rule.at)], *by_way]
+
+
+def evidence(graph: Surroundings, start: int, body: Sequence[int], end: int) -> list[Edge]:
     """The facts of one path of a body that enters no entity twice; [] where there is none."""
     nodes = _path(graph, [start], body, end)
-    return [
-        (one, relation, other) if relation < graph.num_relations else (other, relation - graph.num_relations, one)
-        for (one, other), relation in zip(pairwise(nodes), body, strict=False)
-    ]
+    return [_edge(graph, one, relation, other) for (one, other), relation in zip(pairwise(nodes), body, strict=False)]
 
 
 def _path(graph: Surroundings, visited: list[int], body: Sequence[int], end: int) -> list[int]:
@@ -81,3 +133,26 @@ def _path(graph: Surroundings, visited: list[int], body: Sequence[int], end: int
         if entity != end and entity not in visited and (found := _path(graph, [*visited, entity], rest, end)):
             return found
     return []
+
+
+def _edge(graph: Surroundings, one: int, relation: int, other: int) -> Edge:
+    """What leads from one entity to another by a directed relation."""
+    num = graph.num_relations
+    return (one, relation, other, False) if relation < num else (other, relation - num, one, True)
+
+
+def said(table: TripleTable, rule: Rule | ConstantRule) -> str:
+    """A rule as one reads it: `directed by(x, y) <- written by(x, y)`; entities on the way are z, z'. One with a
+    constant: `in language(x, French) <- directed by(x, Jean Renoir)`."""
+    if isinstance(rule, ConstantRule):
+        end, at = table.entity_texts[rule.end], table.entity_texts[rule.at]
+        return f"{_step(table, rule.head, 'x', end)} <- {_step(table, rule.relation, 'x', at)}"
+    places = ["x", *("z" + "'" * number for number in range(len(rule.body) - 1)), "y"]
+    steps = [_step(table, relation, *ends) for relation, ends in zip(rule.body, pairwise(places), strict=True)]
+    return f"{_step(table, rule.head, 'x', 'y')} <- {', '.join(steps)}"
+
+
+def _step(table: TripleTable, relation: int, one: str, other: str) -> str:
+    num = len(table.relation_terms)
+    text = table.relation_texts[relation % num]
+    return f"{text}({one}, {other})" if relation < num else f"{text}({other}, {one})"

@@ -1,0 +1,125 @@
+"""Answers that rest on a fact which the graph lacks: its own rules suggest it, and nothing stated answers.
+
+A question's first hop asks for a relation that its topic has no fact of. What rules, with constants too, conclude there
+is supposed, and the reasoner is asked again: where it answers with the end of a supposed fact, that is said, with the
+rule, the stated facts that it follows from, and the probability that it holds. Answers further away are not sought: a
+supposed fact on the way to others was more often wrong than a walk around it (docs/benchmarks.md, "Hard splits").
+"""
+
+from collections.abc import Container, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from kgqa.answer.calibration import Calibration, Judged
+from kgqa.answer.evidence import Evidence
+from kgqa.answer.interfaces import Predicts
+from kgqa.graph.between import facts_query
+from kgqa.graph.subgraph import TripleTable
+from kgqa.reason.predict import Prediction
+from kgqa.reason.rules import RuleBook, learn_rules
+from kgqa.reason.suggestions import Suggestion, likeliest, said, tried
+from kgqa.reason.surroundings import Surroundings
+from kgqa.types import Answer, Candidate, Question
+
+_LEAST = 0.02
+"""Probability of a fact that is worth supposing."""
+
+_MOST = 16
+"""Facts that are supposed for a question, of the relations that it asks for most."""
+
+
+class Guess(NamedTuple):
+    """A suggested fact whose end answers a question."""
+
+    suggestion: Suggestion
+    asked: float
+    """Confidence, in [0, 1], that its end is asked for,"""
+    chance: float
+    """and probability, in (0, 1), that it holds."""
+
+
+class Guesser:
+    """Of one graph and a reasoner over it; its rules are learned when they are first asked for."""
+
+    def __init__(self, predictor: Predicts, table: TripleTable, *, seed: int = 0) -> None:
+        """seed: of what is drawn where there is too much to count."""
+        self.table, self._predictor, self._seed = table, predictor, seed
+        self._chances: dict[int, Calibration | None] = {}
+
+    @cached_property
+    def _book(self) -> RuleBook:
+        graph = Surroundings(self.table, seed=self._seed)
+        return RuleBook(learn_rules(graph), graph, constants=True)
+
+    def guess(self, questions: Sequence[Question]) -> list[Guess | None]:
+        """For each question, its topics linked, the suggested fact that answers it; None where there is none."""
+        lacking = self._predictor.lacking(questions)
+        return [self._guess(question, pairs[:_MOST]) for question, pairs in zip(questions, lacking, strict=True)]
+
+    def _guess(self, question: Question, pairs: Sequence[tuple[int, int]]) -> Guess | None:
+        found = {one.fact: (one, chance) for one, chance in self._suggestions(pairs) if chance >= _LEAST}
+        if not found:
+            return None
+        (again,) = self._predictor.supposing(list(found)).predict([question])
+        path = again.paths[0] if again.paths and len(again.branches) == 1 else []
+        if len(path) != 1 or path[0][:3] not in found:
+            return None
+        suggestion, chance = found[path[0][:3]]
+        return Guess(suggestion, again.confidence, chance)
+
+    def _suggestions(self, pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[Suggestion, float]]:
+        for entity, relation in pairs:
+            self._book.graph.draw = np.random.default_rng(self._seed)  # the same, whatever was asked before
+            if one := likeliest(self._book, entity, relation):
+                yield one, self.chance(one)
+
+    def chance(self, suggestion: Suggestion) -> float:
+        """The probability that a suggested fact holds, as facts of its relation tell that are taken for missing."""
+        relation = suggestion.rule.head
+        if relation not in self._chances:
+            confidence, right = tried(self._book, relation)
+            order = np.arange(len(right))
+            judged = Judged(confidence.astype(float), right, order, np.ones(len(right), dtype=bool))
+            self._chances[relation] = Calibration.fit(judged) if len(right) else None
+        calibration = self._chances[relation]
+        return float(calibration([suggestion.confidence])[0]) if calibration else 0.0
+
+
+class Suggested:
+    """Answers of guesses, for what a reasoner is not sure of."""
+
+    def __init__(self, guesser: Guesser, evidence: Evidence, calibration: Calibration, *, below: float) -> None:
+        """calibration: of the reasoner's confidence, up to `below` of which its answer gives way to a guess."""
+        self._guesser, self._evidence, self._calibration, self._below = guesser, evidence, calibration, below
+
+    def answers(
+        self, questions: Sequence[Question], stated: Sequence[Prediction], *, sure: float, but: Container[int]
+    ) -> dict[int, Answer]:
+        """By number of the question, its topics linked, where stated facts give no answer and a guess is surer than
+        `sure`; questions `but` are left alone."""
+        doubtful = [n for n in range(len(questions)) if n not in but and stated[n].confidence <= self._below]
+        found = self._guesser.guess([questions[number] for number in doubtful]) if doubtful else []
+        return {
+            number: self._answer(questions[number], guess)
+            for number, guess in zip(doubtful, found, strict=True)
+            if guess and guess.asked * guess.chance > sure
+        }
+
+    def _answer(self, question: Question, guess: Guess) -> Answer:
+        """Its paths and its query are of stated facts alone: those that the suggestion rests on."""
+        one, table = guess.suggestion, self._guesser.table
+        probability = float(self._calibration([guess.asked])[0]) * guess.chance
+        paths = self._evidence.of(one.because)
+        facts = dict.fromkeys((step.head, step.relation, step.tail) for path in paths for step in path)
+        return Answer(
+            question,
+            question.topics,
+            (Candidate(table.entity_texts[one.end], table.entities[one.end], probability),),
+            abstained=False,
+            reason="",
+            paths=paths,
+            sparql=facts_query(list(facts)),
+            operation=f"suggested by {said(table, one.rule)}",
+        )
