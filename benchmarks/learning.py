@@ -64,7 +64,7 @@ def set_scores(
     return [round(100 * value, 2) for value in np.mean(rows, axis=0).tolist()]
 
 
-_NOT_SURE = 0.5
+_NOT_SURE = 0.7
 """Confidence up to which a guess is taken; chosen on training questions over half of MetaQA's graph."""
 
 

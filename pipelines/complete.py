@@ -19,6 +19,7 @@ from kgqa.graph.subgraph import TripleTable
 from kgqa.graph.terms import fast_token
 from kgqa.knowledge_base import KnowledgeBase
 from kgqa.reason.completion import Completion
+from kgqa.reason.rules import RuleBook
 from kgqa.reason.suggestions import Suggestion, said, suggest
 from kgqa.reason.surroundings import Surroundings
 
@@ -40,14 +41,15 @@ def main(cfg: DictConfig, run_folder: Path) -> dict[str, Any]:
         table = kb.triples()
         graph = Surroundings(table, seed=cfg.seed)
         completion = Completion(graph, max_length=cfg.complete.longest)
-        found = list(suggest(completion.rules, least=cfg.complete.least, most=cfg.complete.most))
+        book = RuleBook(completion.rules.rules, graph, constants=cfg.complete.constants)
+        found = list(suggest(book, least=cfg.complete.least, most=cfg.complete.most))
         found.sort(key=lambda one: -completion.scores(one.head, one.relation, np.array([one.tail]))[0])
     write_lines(run_folder / "suggested.jsonl", (json.dumps(_record(table, one), ensure_ascii=False) for one in found))
     num = write_lines(out, _triples(table, found))
     return {
         "generation": kb.generation,
         "out": str(out),
-        "num_rules": len(completion.rules.rules),
+        "num_rules": len(book.rules),
         "num_suggested": num,
     }
 

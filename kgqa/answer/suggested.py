@@ -63,11 +63,10 @@ class Guesser:
         if not found:
             return None
         (again,) = self._predictor.supposing(list(found)).predict([question])
-        path = again.paths[0] if again.paths and len(again.branches) == 1 else []
-        if len(path) != 1 or path[0][:3] not in found:
+        if not again.paths or len(again.branches) != 1 or (first := again.paths[0][0][:3]) not in found:
             return None
-        suggestion, chance = found[path[0][:3]]
-        return Guess(suggestion, again.confidence, chance)
+        suggestion, chance = found[first]
+        return Guess(suggestion, again.confidence, chance) if suggestion.end == again.entity_index[0] else None
 
     def _suggestions(self, pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[Suggestion, float]]:
         for entity, relation in pairs:

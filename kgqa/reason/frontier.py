@@ -85,10 +85,14 @@ class Adjacency:
 
     def step(self, frontier: Frontier, followed: Choices, *, budget: int = 100_000) -> Frontier:
         """One hop: x_t[v] = min(1, sum_{(u, r, v)} x_{t-1}[u] w_t[r]); of each row the `budget` heaviest are kept."""
+        return _within(collect(*self.arriving(frontier, followed), self.num_entities), budget)
+
+    def arriving(self, frontier: Frontier, followed: Choices) -> tuple[Ints, Ints, Floats]:
+        """Each edge of one hop by itself: row, the entity that it leads to, weight."""
         item, choice = ranges(followed.offsets[frontier.row], followed.offsets[frontier.row + 1])
         pair, target = self.neighbours(frontier.entity[item], followed.relation[choice])
         weight = (frontier.weight[item] * followed.weight[choice])[pair]
-        return _within(collect(frontier.row[item[pair]], target, weight, self.num_entities), budget)
+        return frontier.row[item[pair]], target, weight
 
     def weights_at(self, frontier: Frontier, row: Ints, entity: Ints) -> Floats:
         """The weights of (row, entity) pairs; 0 where the walk has not been."""

@@ -19,9 +19,9 @@ from kgqa.reason.examples import Example, Vocabulary, collate, example, known_to
 from kgqa.reason.frontier import Adjacency, Floats, Frontier, Ints, collect, heaviest, select
 from kgqa.reason.paths import ALTERNATIVE, Branch, Edge, Walked
 from kgqa.reason.priming import Near, Primer
-from kgqa.reason.programs import Programs, ends_of, run, shortened
+from kgqa.reason.programs import Programs, ends_of, num_walks, run, shortened
 from kgqa.reason.reasoner import Reasoner, Walks, confidence
-from kgqa.reason.soft import Instructed, instruct
+from kgqa.reason.soft import Instructed, instruct, lacking
 from kgqa.reason.supposing import Supposing
 from kgqa.reason.types import Asked, asked, of_asked_types, passed, shown, types_of
 from kgqa.types import Question, Topic
@@ -32,6 +32,10 @@ NOT_KNOWN = "not in the knowledge base"
 
 _CLEAR = 0.8
 """Weight in the first hop from which a question asks for a relation of the graph; below it, for some other one."""
+
+_EQUAL = 0.9
+"""Share of the best answer's weight from which another one is as good; of such the one to which most walks lead is
+first. Their weights differ by how far gates left entities out that are not left out."""
 
 _COUNTS = 0.5
 """A topic whose constraint is weaker than this takes no part in the program."""
@@ -128,17 +132,8 @@ class Predictor:
             part = known[begin : begin + self.batch_size]
             said = self.instruct(self.walks([one for _, one in part]))
             for walk, question in enumerate(said.question.tolist()):
-                found[part[question][0]] += self._lacking(said.soft, walk)
+                found[part[question][0]] += lacking(said.soft, walk)
         return found
-
-    def _lacking(self, walked: Walked, walk: int) -> list[tuple[int, int]]:
-        followed, start = walked.relations[0], walked.reached[0]
-        part = slice(followed.offsets[walk], followed.offsets[walk + 1])
-        relation = followed.relation[part][np.argsort(-followed.weight[part], kind="stable")]
-        entity = start.entity[start.row == walk]
-        pairs = np.tile(entity, len(relation)), np.repeat(relation, len(entity))
-        stated, _ = self.adjacency.neighbours(*pairs)
-        return list(zip(*(np.delete(column, np.unique(stated)).tolist() for column in pairs), strict=True))
 
     def predict(self, questions: Sequence[Question]) -> list[Prediction]:
         """One prediction a question, in order; the questions' topics are linked."""
@@ -165,10 +160,11 @@ class Predictor:
         found = self._answers(hard, said, ends, counts)
         if self.types is not None and any(wanted):
             found = of_asked_types(found, wanted, self.types)
-        weight_of_found = self.adjacency.weights_at(weights, found.row, found.entity)
-        order = np.lexsort((-weight_of_found, found.row))
+        score = self.adjacency.weights_at(weights, found.row, found.entity)
+        score = np.where(score >= _EQUAL * weight[found.row], weight[found.row], score)
+        order = np.lexsort((-num_walks(hard, ends, said.question, found), -score, found.row))
         border = np.searchsorted(found.row, np.arange(len(examples) + 1)).tolist()
-        entities, scores = found.entity[order].tolist(), weight_of_found[order].tolist()
+        entities, scores = found.entity[order].tolist(), score[order].tolist()
         answers = [entities[first:last] for first, last in pairwise(border)]
         paths = self._paths(hard, programs, wanted, [some[: self.max_paths] for some in answers])
         for q, program in enumerate(programs):

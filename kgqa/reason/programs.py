@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kgqa.reason.frontier import Adjacency, Choices, Floats, collect
+from kgqa.reason.frontier import Adjacency, Choices, Floats, Frontier, Ints, collect
 from kgqa.reason.paths import Branch, Walked
 
 Programs = list[dict[int, Branch]]
@@ -61,3 +61,31 @@ def _shortened(branch: Branch, hard: Walked, walk: int) -> Branch:
         if len(there) and np.array_equal(there, arrived[-1]):
             return replace(branch, relations=branch.relations[:number], excluded=branch.excluded[:number])
     return branch
+
+
+def num_walks(hard: Walked, ends: Floats, question: Ints, found: Frontier) -> Floats:
+    """How many walks of the programs lead to each answer found, `[n]`. `ends`: where each program ends, `[T, B]`;
+    `question`: the question of each walk, `[B]`; `found` has questions as rows."""
+    num_entities, counted = hard.adjacency.num_entities, hard.reached[0]
+    answers, total = _keys(found, num_entities), np.zeros(len(found.row), dtype=np.float32)
+    for followed, reached, end in zip(hard.relations, hard.reached[1:], ends, strict=True):
+        row, entity, weight = hard.adjacency.arriving(counted, followed)
+        counted = reached._replace(weight=_sums(row * num_entities + entity, weight, _keys(reached, num_entities)))
+        is_end = end[reached.row] > 0
+        answered = question[reached.row[is_end]] * num_entities + reached.entity[is_end]
+        total += _sums(answered, counted.weight[is_end], answers)
+    return total
+
+
+def _keys(frontier: Frontier, num_entities: int) -> Ints:
+    return frontier.row * num_entities + frontier.entity
+
+
+def _sums(key: Ints, weight: Floats, wanted: Ints) -> Floats:
+    """The sums of weights under each of the ascending keys `wanted`."""
+    if not len(wanted):
+        return np.empty(0, dtype=np.float32)
+    place = np.searchsorted(wanted, key).clip(max=len(wanted) - 1)
+    there = wanted[place] == key
+    sums: Floats = np.bincount(place[there], weight[there], minlength=len(wanted)).astype(np.float32)
+    return sums

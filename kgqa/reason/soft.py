@@ -60,3 +60,16 @@ def instruct(
         first_walk=np.searchsorted(question, np.arange(walks.num_questions + 1)),
         filters=filters,
     )
+
+
+def lacking(walked: Walked, walk: int) -> list[tuple[int, int]]:
+    """What a walk's first hop follows in vain: entities where it starts, with directed relations that they have no
+    fact of, the heaviest first."""
+    followed, start = walked.relations[0], walked.reached[0]
+    part = slice(followed.offsets[walk], followed.offsets[walk + 1])
+    relation = followed.relation[part][np.argsort(-followed.weight[part], kind="stable")]
+    entity = start.entity[start.row == walk]
+    pairs = np.tile(entity, len(relation)), np.repeat(relation, len(entity))
+    led, _ = walked.adjacency.neighbours(*pairs)
+    one, by = (np.delete(column, np.unique(led)).tolist() for column in pairs)
+    return list(zip(one, by, strict=True))

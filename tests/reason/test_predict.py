@@ -1,7 +1,9 @@
 """Programs, their exact answer sets and their proofs, against brute force over the toy graph."""
 
 import itertools
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -99,3 +101,59 @@ def test_every_prediction_says_why_it_would_be_withheld(predictor: Predictor) ->
         assert prediction.reason in (NO_ENTITY, NO_RELATION, NOT_KNOWN)
         assert 0 <= prediction.confidence <= 1
         assert bool(prediction.entity_index) == (prediction.confidence > 0)
+
+
+def walks_to(prediction: Prediction, toy: TripleTable) -> dict[int, int]:
+    """How many walks of a program of one branch lead to each entity, one by one."""
+    facts = list(zip(toy.heads.tolist(), toy.relations.tolist(), toy.tails.tolist(), strict=True))
+    edges = [(h, r, False, t) for h, r, t in facts] + [(t, r, True, h) for h, r, t in facts]
+    (branch,) = prediction.branches
+    walks = [(toy.entities.index(candidate.iri),) for candidate in branch.topic.candidates]
+    reached = [{walk[-1] for walk in walks}]
+    for hop, excluded in zip(branch.relations, branch.excluded, strict=True):
+        followed = {(choice.index, choice.inverse) for choice in hop}
+        out = set().union(*(reached[step] for step in excluded))
+        walks = [
+            (*walk, t)
+            for walk in walks
+            for h, r, way, t in edges
+            if h == walk[-1] and (r, way) in followed and t not in out
+        ]
+        reached.append({walk[-1] for walk in walks})
+    ends = [walk[-1] for walk in walks]
+    return {end: ends.count(end) for end in ends}
+
+
+def test_of_answers_that_are_as_good_the_one_with_most_walks_is_first(predictor: Predictor, toy: TripleTable) -> None:
+    for prediction in predictor.predict(QUESTIONS):
+        assert prediction.scores == sorted(prediction.scores, reverse=True)
+        best = [one for one, score in zip(prediction.entity_index, prediction.scores, strict=True)
+                if score == prediction.scores[0]]  # fmt: skip
+        assert not any(0.9 * prediction.scores[0] <= score < prediction.scores[0] for score in prediction.scores)
+        if len(prediction.branches) == 1:
+            number = walks_to(prediction, toy)
+            assert set(number) == set(prediction.entity_index)
+            assert [number[one] for one in best] == sorted((number[one] for one in best), reverse=True)
+
+
+def test_supposed_facts_are_answered_with_like_stated_ones(predictor: Predictor, toy: TripleTable) -> None:
+    kept = slice(2, None)
+    less = replace(toy, heads=toy.heads[kept], relations=toy.relations[kept], tails=toy.tails[kept])
+    facts = list(zip(toy.heads[:2].tolist(), toy.relations[:2].tolist(), toy.tails[:2].tolist(), strict=True))
+    supposing = predictor.over(less).supposing(facts)
+    for whole, supposed in zip(predictor.predict(QUESTIONS), supposing.predict(QUESTIONS), strict=True):
+        assert supposed.entity_index == whole.entity_index
+        assert supposed.scores == pytest.approx(whole.scores, abs=1e-5)
+        assert supposed.paths == whole.paths[: len(supposed.paths)]
+        assert bool(supposed.paths) == bool(whole.paths)
+
+
+def test_what_is_lacking_has_no_fact_and_is_of_a_topic(predictor: Predictor, toy: TripleTable) -> None:
+    found = predictor.lacking(QUESTIONS)
+    assert found[-1] == []
+    for question, pairs in zip(QUESTIONS, found, strict=True):
+        topics = {toy.entities.index(candidate.iri) for topic in question.topics for candidate in topic.candidates}
+        for entity, relation in pairs:
+            assert entity in topics
+            assert not len(predictor.adjacency.neighbours(np.array([entity]), np.array([relation]))[0])
+    assert any(found)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from kgqa.graph.subgraph import TripleTable, triple_table
 from kgqa.reason.completion import Completion
 from kgqa.reason.composition import compose, composition_table
+from kgqa.reason.constants import ConstantRule, witnesses
 from kgqa.reason.rules import Rule, RuleBook, learn_rules
-from kgqa.reason.suggestions import evidence, suggest
+from kgqa.reason.suggestions import evidence, likeliest, said, suggest, tried
 from kgqa.reason.surroundings import Surroundings
 
 TRIPLES = st.lists(
@@ -195,3 +196,73 @@ def test_what_is_lacking_is_suggested_once_and_nothing_that_is_there() -> None:
     (found,) = suggest(RuleBook(learn_rules(graph), graph), least=0.7)
     assert [table.entities[end] for end in (found.head, found.tail)] == ["child0", "elder0"]
     assert [table.entities[edge[2]] for (path,) in [found.because] for edge in path] == ["parent0", "elder0"]
+
+
+@given(TRIPLES, st.integers(0, 5))
+def test_rules_with_constants_are_counted_over_all_others_that_have_the_same(
+    triples: list[tuple[str, str, str]], relation: int
+) -> None:
+    table = triple_table(triples, {})
+    facts, entities = directed(table), range(len(table.entities))
+    head = relation % (2 * len(table.relation_terms))
+    expected = {}
+    for x, by, at in facts:
+        others = {one for one, b, z in facts if (b, z) == (by, at) and one != x}
+        for end in entities if by != head else ():
+            if end != x and (right := sum((one, head, end) in facts for one in others)):
+                expected[x, by, at, end] = right / (len(others) + 5)
+    graph = Surroundings(table)
+    found = witnesses(graph, np.arange(len(table.entities)), head)
+    counted = {
+        (row, int(graph.relation[edge]), int(graph.target[edge]), end): confidence
+        for row, end, confidence, edge in zip(*(column.tolist() for column in found), strict=True)
+    }
+    assert counted == pytest.approx(expected)
+    assert len(counted) == len(found.row)
+
+
+def test_what_is_too_much_to_look_at_is_thinned_out_the_same_way_each_time() -> None:
+    table = triple_table([(f"film{n}", by, to) for n in range(50) for by, to in (("by", "ann"), ("in", "fr"))], {})
+    graph, film, language = Surroundings(table), np.array([table.entities.index("film7")]), 1
+    first, again = (witnesses(graph, film, language, most=10) for _ in range(2))
+    assert first.confidence == pytest.approx(again.confidence)
+    assert first.confidence.tolist() in ([pytest.approx(10 / 15)], [pytest.approx(9 / 14)])
+
+
+def films() -> TripleTable:
+    """Ten directors, of whom each films in a language of his own; of one film it is not said."""
+    made = [(f"film{n}", "directed by", f"maker{n % 10}") for n in range(80)]
+    spoken = [(f"film{n}", "in language", f"language{n % 10}") for n in range(1, 80)]
+    return triple_table([*made, *spoken, ("film0", "has genre", "war")], {})
+
+
+def test_a_suggestion_by_a_constant_names_it_and_others_of_which_both_hold() -> None:
+    table = films()
+    graph, at, language = Surroundings(table), table.entities.index, table.relation_terms.index("in language")
+    book = RuleBook(learn_rules(graph, max_length=1), graph, constants=True)
+    found = likeliest(book, at("film0"), language)
+    assert found is not None
+    assert found.fact == (at("film0"), language, at("language0"))
+    assert isinstance(found.rule, ConstantRule)
+    assert said(table, found.rule) == "in language(x, language0) <- directed by(x, maker0)"
+    assert found.confidence == pytest.approx(7 / 12)
+    (begins,), *others = found.because
+    assert begins[:3] == (at("film0"), table.relation_terms.index("directed by"), at("maker0"))
+    assert len(others) == 3
+    assert {edge[:3] for path in found.because for edge in path} <= directed(table)
+    assert list(suggest(book, least=0.5)) == [found]
+    assert list(suggest(RuleBook(book.rules, graph), least=0.5)) == []
+    inverse = likeliest(book, at("war"), table.relation_terms.index("in language"))
+    assert inverse is None  # nothing has that genre but the film that lacks a language
+
+
+def test_what_conclusions_are_worth_is_told_by_facts_taken_for_missing() -> None:
+    table = films()
+    graph = Surroundings(table)
+    book = RuleBook(learn_rules(graph), graph, constants=True)
+    confidence, right = tried(book, table.relation_terms.index("in language"))
+    assert len(right) == 79
+    assert right.all()
+    assert (confidence > 0.5).all()
+    few, _ = tried(book, table.relation_terms.index("in language"), num_entities=20)
+    assert 10 < len(few) <= 20
