@@ -60,6 +60,20 @@ def test_what_has_the_right_type_and_is_near_comes_first() -> None:
     ]  # fmt: skip
 
 
+def test_rules_about_one_entity_are_asked_where_they_are_wanted() -> None:
+    lines = [f"film{n}|directed by|maker{n % 4}" for n in range(60)]
+    lines += [f"film{n}|in|language{n % 4 if n % 4 < 1 else n}" for n in range(1, 60)]
+    Path("spoken.txt").write_text("\n".join(lines), encoding="utf-8")
+    expand(Path("spoken"), Corpus(Path("spoken.txt"), "facts"), Settings())
+    for more, number in ((["complete.constants=false"], 0), (["complete.constants=true"], 1)):
+        assert complete.main(["kb=spoken", "out=found.nt", "name=spoken", *more]) == 0
+        assert Path("found.nt").read_text(encoding="utf-8").count("\n") == number
+    file = max(Path("runs/spoken").glob("complete-*/suggested.jsonl"))
+    (record,) = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    assert record["rule"] == "in(x, language0) <- directed by(x, maker0)"
+    assert record["because"][0] == {"head": "film0", "relation": "directed by", "tail": "maker0"}
+
+
 def test_confidences_that_are_none_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert complete.main(["kb=kb", "complete.least=0", "name=test"]) == 2
     assert "complete.least is 0" in capsys.readouterr().err
