@@ -71,12 +71,8 @@ class Answerer:
         self._text_of = dict(zip(self._table.entities, self._table.entity_texts, strict=True))
         self._text_of |= zip(self._table.relation_terms, self._table.relation_texts, strict=True)
         self._evidence = Evidence(self._table, kb.provenance, self.text_of)
-        self._suggested = Suggested(
-            Guesser(predictor, self._table),
-            self._evidence,
-            calibration,
-            below=-1 if suggest_below is None else suggest_below,
-        )
+        guesser = Guesser(predictor, self._table)
+        self._suggested = Suggested(guesser, self._evidence, calibration, below=suggest_below)
         self._related = Related(self._table, self._evidence, self._evaluator.index, self.text_of)
 
     @classmethod

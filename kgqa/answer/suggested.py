@@ -15,6 +15,7 @@ import numpy as np
 from kgqa.answer.calibration import Calibration, Judged
 from kgqa.answer.evidence import Evidence
 from kgqa.answer.interfaces import Predicts
+from kgqa.errors import InputError
 from kgqa.graph.between import facts_query
 from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.predict import Prediction
@@ -28,6 +29,25 @@ _LEAST = 0.02
 
 _MOST = 16
 """Facts that are supposed for a question, of the relations that it asks for most."""
+
+
+class Chances:
+    """How likely what rules suggest holds; counted for a relation when it is first asked about."""
+
+    def __init__(self, book: RuleBook) -> None:
+        self._book = book
+        self._of: dict[int, Calibration | None] = {}
+
+    def of(self, suggestion: Suggestion) -> float:
+        """The probability, in [0, 1), as facts of the graph tell that are taken for missing; 0 where none tells."""
+        relation = suggestion.rule.head
+        if relation not in self._of:
+            confidence, right = tried(self._book, relation)
+            order, every = np.arange(len(right)), np.ones(len(right), dtype=bool)
+            judged = Judged(confidence.astype(float), right, order, every)
+            self._of[relation] = Calibration.fit(judged) if len(right) else None
+        calibration = self._of[relation]
+        return float(calibration([suggestion.confidence])[0]) if calibration else 0.0
 
 
 class Guess(NamedTuple):
@@ -46,12 +66,15 @@ class Guesser:
     def __init__(self, predictor: Predicts, table: TripleTable, *, seed: int = 0) -> None:
         """seed: of what is drawn where there is too much to count."""
         self.table, self._predictor, self._seed = table, predictor, seed
-        self._chances: dict[int, Calibration | None] = {}
 
     @cached_property
     def _book(self) -> RuleBook:
         graph = Surroundings(self.table, seed=self._seed)
         return RuleBook(learn_rules(graph), graph, constants=True)
+
+    @cached_property
+    def _chances(self) -> Chances:
+        return Chances(self._book)
 
     def guess(self, questions: Sequence[Question]) -> list[Guess | None]:
         """For each question, its topics linked, the suggested fact that answers it; None where there is none."""
@@ -70,27 +93,18 @@ class Guesser:
 
     def _suggestions(self, pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[Suggestion, float]]:
         for entity, relation in pairs:
-            self._book.graph.draw = np.random.default_rng(self._seed)  # the same, whatever was asked before
             if one := likeliest(self._book, entity, relation):
-                yield one, self.chance(one)
-
-    def chance(self, suggestion: Suggestion) -> float:
-        """The probability that a suggested fact holds, as facts of its relation tell that are taken for missing."""
-        relation = suggestion.rule.head
-        if relation not in self._chances:
-            confidence, right = tried(self._book, relation)
-            order = np.arange(len(right))
-            judged = Judged(confidence.astype(float), right, order, np.ones(len(right), dtype=bool))
-            self._chances[relation] = Calibration.fit(judged) if len(right) else None
-        calibration = self._chances[relation]
-        return float(calibration([suggestion.confidence])[0]) if calibration else 0.0
+                yield one, self._chances.of(one)
 
 
 class Suggested:
     """Answers of guesses, for what a reasoner is not sure of."""
 
-    def __init__(self, guesser: Guesser, evidence: Evidence, calibration: Calibration, *, below: float) -> None:
-        """calibration: of the reasoner's confidence, up to `below` of which its answer gives way to a guess."""
+    def __init__(self, guesser: Guesser, evidence: Evidence, calibration: Calibration, *, below: float | None) -> None:
+        """calibration: of the reasoner's confidence, up to `below` of which its answer gives way to a guess; None:
+        never. InputError where that is no confidence."""
+        if below is not None and not (isinstance(below, float | int) and 0 <= below <= 1):
+            raise InputError(f"suggest_below is {below}; it is a confidence from 0 to 1, or null for no suggestions")
         self._guesser, self._evidence, self._calibration, self._below = guesser, evidence, calibration, below
 
     def answers(
@@ -98,7 +112,8 @@ class Suggested:
     ) -> dict[int, Answer]:
         """By number of the question, its topics linked, where stated facts give no answer and a guess is surer than
         `sure`; questions `but` are left alone."""
-        doubtful = [n for n in range(len(questions)) if n not in but and stated[n].confidence <= self._below]
+        below = -1 if self._below is None else self._below
+        doubtful = [n for n in range(len(questions)) if n not in but and stated[n].confidence <= below]
         found = self._guesser.guess([questions[number] for number in doubtful]) if doubtful else []
         return {
             number: self._answer(questions[number], guess)

@@ -134,6 +134,7 @@ class RuleBook:
 
         as_if_lacking: what is said of `relation` from these entities is left out of account.
         """
+        self.graph.draw_anew()  # the same is concluded, whatever was asked before
         said = [
             self._said(entity, number)
             for number in self.by_head.get(relation, ())

@@ -29,7 +29,12 @@ class Surroundings(Adjacency):
         between = np.lexsort((self.relation, self.target, self.source))
         self._pair, self._by = (self.source * self.num_entities + self.target)[between], self.relation[between]
         self._fact = np.sort(self.key * self.num_entities + self.target)
-        self.draw = np.random.default_rng(seed)
+        self._seed = seed
+        self.draw_anew()
+
+    def draw_anew(self) -> None:
+        """What is drawn from here on is what was drawn from the beginning."""
+        self.draw = np.random.default_rng(self._seed)
 
     def facts(self, relation: int) -> tuple[Ints, Ints]:
         """Sources and targets of a directed relation."""

@@ -7,6 +7,7 @@ import pytest
 
 from kgqa.answer.answerer import Answerer
 from kgqa.answer.records import answer_record
+from kgqa.errors import InputError
 from kgqa.types import Answer, Question, Topic
 from tests.answer.test_answerer import E, R, ToyBase, ToyLinker, ToyPredictor
 
@@ -71,6 +72,12 @@ def test_nothing_is_suggested_unasked_or_where_it_is_too_doubtful(options: dict[
     assert answer.abstained
     assert not answer.answers
     assert not answer.operation
+
+
+@pytest.mark.parametrize("below", [-0.1, 1.5, "half"])
+def test_what_is_no_confidence_is_refused(below: float) -> None:
+    with pytest.raises(InputError, match="suggest_below is"):
+        ask(">in", "film0", suggest_below=below)
 
 
 def test_what_is_stated_is_answered_with_its_proof() -> None:
