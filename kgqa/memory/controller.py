@@ -1,5 +1,10 @@
 """A recurrent controller with the short-term memory: the network of Graves et al. 2016, or of Santoro et al. 2016 with
 the allocator `lru`. At each step it sees an input and what was read before, writes, reads, and gives an output.
+
+What it says to the memory is made of its state and of the input itself. A recurrent state alone mixes what is shown
+now with all that was shown before, and then a key is hardly like what it was written with: associative recall is not
+learned. Dropout of the state (Franke et al. 2018, "Robust and scalable differentiable neural computer ...", drop what
+goes past the memory) keeps it from counting places, which sequences longer than those of training do not survive.
 """
 
 from collections.abc import Mapping
@@ -7,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from kgqa.memory.interface import InterfaceLayer
 from kgqa.memory.short_term import Allocator, initial_state, step
@@ -27,9 +33,11 @@ class MemoryNetwork(nn.Module):
         num_writes: int = 1,
         allocator: Allocator = "dnc",
         use_memory: bool = True,
+        dropout: float = 0.0,
     ) -> None:
+        """dropout: of the LSTM's state on its way to the memory and to the output, while training."""
         super().__init__()
-        self.allocator, self.use_memory = allocator, use_memory
+        self.allocator, self.use_memory, self.dropout = allocator, use_memory, dropout
         self.sizes: Mapping[str, Any] = {
             "num_slots": num_slots, "width": width, "num_reads": num_reads, "num_writes": num_writes,
         }  # fmt: skip
@@ -38,8 +46,9 @@ class MemoryNetwork(nn.Module):
         self.output = nn.Linear(controller_width + read_width, output_width)
         if use_memory:
             self.interface = InterfaceLayer(
-                controller_width, width=width, num_reads=num_reads, num_writes=num_writes, masks=True, sharp=True
-            )
+                controller_width + input_width,
+                width=width, num_reads=num_reads, num_writes=num_writes, masks=True, sharp=True,
+            )  # fmt: skip
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[B, T, D] -> [B, T, O]`; each sequence starts with an empty memory."""
@@ -48,17 +57,21 @@ class MemoryNetwork(nn.Module):
             states = []
             for now in inputs.unbind(1):
                 hidden, cell = self.cell(now, (hidden, cell))
-                states.append(hidden)
+                states.append(self._partly(hidden))
             return self._said(states)
         memory = initial_state(len(inputs), device=inputs.device, dtype=inputs.dtype, **self.sizes)
         read = memory.slots.new_zeros(len(inputs), self.cell.input_size - inputs.shape[-1])
         states = []
         for now in inputs.unbind(1):
             hidden, cell = self.cell(torch.cat([now, read], dim=-1), (hidden, cell))
-            reads, memory = step(memory, self.interface(hidden), allocator=self.allocator)
+            seen = self._partly(hidden)
+            reads, memory = step(memory, self.interface(torch.cat([seen, now], dim=-1)), allocator=self.allocator)
             read = reads.flatten(1)
-            states.append(torch.cat([hidden, read], dim=-1))
+            states.append(torch.cat([seen, read], dim=-1))
         return self._said(states)
+
+    def _partly(self, hidden: Tensor) -> Tensor:
+        return F.dropout(hidden, self.dropout, self.training)
 
     def _said(self, states: list[Tensor]) -> Tensor:
         said: Tensor = self.output(torch.stack(states, dim=1))
