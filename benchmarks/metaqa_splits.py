@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,8 @@ def open_bench(limit: int) -> Bench:
             questions = list(read_questions(DATA / f"qa_{part}_{hops}hop.txt.gz", format="metaqa"))
             with gzip.open(DATA / f"qtype_{part}_{hops}hop.txt.gz", "rt", encoding="utf-8") as lines:
                 kinds = [line.strip() for line in lines]
-            chosen = range(len(questions)) if part == "train" else sorted(draw.sample(range(len(questions)), limit))
+            count = len(questions) if part == "train" else min(limit, len(questions))
+            chosen = range(count) if part == "train" else sorted(draw.sample(range(len(questions)), count))
             asked += [Asked(questions[number], hops, kinds[number]) for number in chosen]
         parts.append(asked)
     return Bench(table, linker, *parts)
@@ -151,29 +153,54 @@ def relations(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Ro
 
 
 def entities(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
-    """A fifth of the films is not in the graph while training, and nothing is asked about them; then what came later is
-    asked about, and the rest."""
+    """A fifth of the films is not in the graph while training: a training question has the answers that its path leads
+    to in the graph of that time, and is left out where there are none. Then come the films, and what is asked are
+    questions whose answers they change, and as many of each path type whose answers they leave alone.
+    """
     for seed in range(draws):
         films = np.unique(bench.table.heads)
         new = set(np.random.default_rng(seed).choice(films, len(films) // 5, replace=False).tolist())
-        smaller = replace(bench, table=_without(bench.table, new))
-        known = Vocabulary(bench.table)
-
-        def is_new(name: str, known: Vocabulary = known, new: set[int] = new) -> bool:
-            return any(index in new for index in known.entities(name))
-
-        asked = [
-            replace(one, question=replace(one.question, answers=answers))
-            for one in bench.train
-            if not is_new(one.question.topics[0].text)
-            and (answers := tuple(name for name in one.question.answers or () if not is_new(name)))
-        ]
-        later, before = [], []
+        before = replace(bench, table=_without(bench.table, new))
+        then, now = Paths(before.table), Paths(bench.table)
+        asked = [replace(one, question=replace(one.question, answers=answers))
+                 for one in _some(bench.train, seed) if (answers := then.answers(one))]  # fmt: skip
+        sides: tuple[list[Asked], list[Asked]] = ([], [])
         for one in bench.dev:
-            named = [one.question.topics[0].text, *(one.question.answers or ())]
-            (later if any(map(is_new, named)) else before).append(one)
-        for label, questions in (("new films", later), ("known films", before)):
-            yield f"entities seed={seed} {label}", partial(_later, smaller, bench, asked, questions, seed, overrides)
+            sides[then.answers(one) == now.answers(one)].append(one)
+        groups = _alike(*sides, seed)
+        for label, questions in zip(("changed by new films", "not changed"), groups, strict=True):
+            yield f"entities seed={seed} {label}", partial(_later, before, bench, asked, questions, seed, overrides)
+
+
+class Paths:
+    """Where the path of a question's type leads in a graph."""
+
+    def __init__(self, table: TripleTable) -> None:
+        self.names = Vocabulary(table)
+        self.next: dict[tuple[str, int], set[int]] = defaultdict(set)
+        texts = [table.relation_texts[relation] for relation in table.relations.tolist()]
+        for head, relation, tail in zip(table.heads.tolist(), texts, table.tails.tolist(), strict=True):
+            self.next[relation, head].add(tail)
+            self.next["inverse " + relation, tail].add(head)
+
+    def answers(self, one: Asked) -> tuple[str, ...]:
+        """Those of the gold answers that the path leads to."""
+        here = set(self.names.entities(one.question.topics[0].text))
+        for start, end in pairwise(one.kind.split("_to_")):
+            step = RELATION_OF[end] if start == "movie" else "inverse " + RELATION_OF[start]
+            here = set().union(*(self.next.get((step, node), ()) for node in here))
+        return tuple(name for name in one.question.answers or () if not here.isdisjoint(self.names.entities(name)))
+
+
+def _alike(some: Sequence[Asked], others: Sequence[Asked], seed: int) -> tuple[list[Asked], list[Asked]]:
+    """As many of each path type from both, as there are in the one that has fewer."""
+    draw = random.Random(seed)
+    chosen: tuple[list[Asked], list[Asked]] = ([], [])
+    for kind in sorted({one.kind for one in some}):
+        groups = [[one for one in asked if one.kind == kind] for asked in (some, others)]
+        for drawn, group in zip(chosen, groups, strict=True):
+            drawn += draw.sample(group, min(map(len, groups)))
+    return chosen
 
 
 def half(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
@@ -256,8 +283,10 @@ def scores(
 def _later(
     before: Bench, after: Bench, asked: Sequence[Asked], questions: Sequence[Asked], seed: int, overrides: Sequence[str]
 ) -> dict[str, list[float]]:
-    predictor = _trained_once(before, seed, tuple(overrides), lambda: _some(asked, seed))
-    return scores(after, predictor.over(after.table), questions)
+    """With how many were asked behind the scores."""
+    predictor = _trained_once(before, seed, tuple(overrides), lambda: list(asked))
+    found = scores(after, predictor.over(after.table), questions)
+    return {hops: [*cells, sum(str(one.hops) == hops for one in questions)] for hops, cells in found.items()}
 
 
 _KEPT: dict[int, Predictor] = {}
@@ -298,9 +327,10 @@ def main() -> None:
     kinds: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
     for name, found in measured.items():
         if name.startswith(options.split):
-            cells = np.array([found.get(str(hops), [np.nan] * 3) for hops in HOPS]).ravel()
+            cells = np.array([found.get(str(hops), [np.nan] * 3)[:3] for hops in HOPS]).ravel()
             kinds[_kind(name)].append(cells)
-            table.add_row(name, *(f"{value:.1f}" for value in cells))
+            asked = "; questions: " + " / ".join(f"{row[3]:.0f}" for row in found.values() if len(row) > 3)
+            table.add_row(name + asked.removesuffix("; questions: "), *(f"{value:.1f}" for value in cells))
     for kind, rows in kinds.items():
         cells = zip(np.nanmean(rows, axis=0), np.nanstd(rows, axis=0), strict=True)
         table.add_row(f"mean of {len(rows)}: {kind}", *(f"{mean:.1f} ± {spread:.1f}" for mean, spread in cells))
