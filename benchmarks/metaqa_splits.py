@@ -184,11 +184,12 @@ class Paths:
             self.next["inverse " + relation, tail].add(head)
 
     def answers(self, one: Asked) -> tuple[str, ...]:
-        """Those of the gold answers that the path leads to."""
-        here = set(self.names.entities(one.question.topics[0].text))
+        """Those of the gold answers that the path leads to; it does not come back to its topic."""
+        topics = set(self.names.entities(one.question.topics[0].text))
+        here = topics
         for start, end in pairwise(one.kind.split("_to_")):
             step = RELATION_OF[end] if start == "movie" else "inverse " + RELATION_OF[start]
-            here = set().union(*(self.next.get((step, node), ()) for node in here))
+            here = set().union(*(self.next.get((step, node), ()) for node in here)) - topics
         return tuple(name for name in one.question.answers or () if not here.isdisjoint(self.names.entities(name)))
 
 
