@@ -17,7 +17,7 @@ import random
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -326,16 +326,27 @@ def main() -> None:
             print(line, flush=True)
     table = Table("row", *(f"{hops}-hop {name}" for hops in HOPS for name in ("hits@1", "F1", "exact")))
     kinds: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
+    counted: dict[str, list[list[list[float]]]] = defaultdict(list)
     for name, found in measured.items():
         if name.startswith(options.split):
             cells = np.array([found.get(str(hops), [np.nan] * 3)[:3] for hops in HOPS]).ravel()
             kinds[_kind(name)].append(cells)
-            asked = "; questions: " + " / ".join(f"{row[3]:.0f}" for row in found.values() if len(row) > 3)
-            table.add_row(name + asked.removesuffix("; questions: "), *(f"{value:.1f}" for value in cells))
+            counted[_kind(name)].append([row for row in found.values() if len(row) > 3])
+            table.add_row(name, *(f"{value:.1f}" for value in cells))
     for kind, rows in kinds.items():
         cells = zip(np.nanmean(rows, axis=0), np.nanstd(rows, axis=0), strict=True)
-        table.add_row(f"mean of {len(rows)}: {kind}", *(f"{mean:.1f} ± {spread:.1f}" for mean, spread in cells))
+        sure = " ".join(map(_interval, zip(*counted[kind], strict=True)))
+        table.add_row(f"mean of {len(rows)}: {kind} {sure}", *(f"{mean:.1f} ± {spread:.1f}" for mean, spread in cells))
     Console(width=180).print(table)
+
+
+def _interval(draws: Iterable[Sequence[float]]) -> str:
+    """hits@1 of all questions of several draws together, and the half of its 95 % interval (Agresti & Coull 1998)."""
+    scores = np.array(list(draws))
+    count = scores[:, 3].sum()
+    share = (scores[:, 0] @ scores[:, 3] / 100 + 2) / (count + 4)
+    half = 196 * np.sqrt(share * (1 - share) / (count + 4))
+    return f"{scores[:, 0] @ scores[:, 3] / count:.1f} ± {half:.1f} of {count:,.0f}"
 
 
 def _kind(name: str) -> str:

@@ -2,9 +2,9 @@
 the allocator `lru`. At each step it sees an input and what was read before, writes, reads, and gives an output.
 
 What it says to the memory is made of its state and of the input itself. A recurrent state alone mixes what is shown
-now with all that was shown before, and then a key is hardly like what it was written with: associative recall is not
+now with all that was shown before, and then a key is hardly like what it was written with: associative recall was not
 learned. Dropout of the state (Franke et al. 2018, "Robust and scalable differentiable neural computer ...", drop what
-goes past the memory) keeps it from counting places, which sequences longer than those of training do not survive.
+goes past the memory) helps sequences that are longer than those of training.
 """
 
 from collections.abc import Mapping
