@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ _CLEAR = 0.8
 
 _EQUAL = 0.9
 """Share of the best answer's weight from which another one is as good; of such the one to which most walks lead is
-first. Their weights differ by how far gates left entities out that are not left out."""
+first, and of as many walks the heaviest. Weights differ by how far gates left entities out that are not left out."""
 
 _COUNTS = 0.5
 """A topic whose constraint is weaker than this takes no part in the program."""
@@ -161,8 +161,9 @@ class Predictor:
         if self.types is not None and any(wanted):
             found = of_asked_types(found, wanted, self.types)
         score = self.adjacency.weights_at(weights, found.row, found.entity)
-        score = np.where(score >= _EQUAL * weight[found.row], weight[found.row], score)
-        order = np.lexsort((-num_walks(hard, ends, said.question, found), -score, found.row))
+        is_as_good = score >= _EQUAL * weight[found.row]
+        led = np.where(is_as_good, num_walks(hard, ends, said.question, found), 0)
+        order = np.lexsort((-score, -led, ~is_as_good, found.row))
         border = np.searchsorted(found.row, np.arange(len(examples) + 1)).tolist()
         entities, scores = found.entity[order].tolist(), score[order].tolist()
         answers = [entities[first:last] for first, last in pairwise(border)]
@@ -171,7 +172,7 @@ class Predictor:
             if not program:
                 yield Prediction(confidence=sure[q], reason=_why_not(said, q))
                 continue
-            part = scores[border[q] : border[q + 1]]
+            part = [*accumulate(reversed(scores[border[q] : border[q + 1]]), max)][::-1]  # none less than one after it
             branches = (*program.values(), *(one.branch for one in wanted[q]))
             yield Prediction(answers[q], part, branches, paths[q], sure[q], _why_not(said, q))
 
