@@ -2,7 +2,7 @@
 
 The entity recogniser decides what a name is at its first word, knowing what stands up to four words away. Here a small
 network sees the first and the last word of the name, the mean of all, two words to each side, and its length. It comes
-after the recogniser in the shipped pipeline; train_name_types.py trains it.
+after the recogniser in the shipped pipeline; train_name_types.py trains it (docs/decisions/0015).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
