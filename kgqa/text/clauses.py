@@ -25,9 +25,7 @@ _BECOMING = frozenset({
 _ONE_OF = frozenset(["one", "first", "second", "last", "elder", "younger", "eldest", "youngest", "oldest", "third"])
 _BEFORE_NOUNS = frozenset({"ADJ", "DET", "NUM", "ADV", "PROPN"})
 _PREMODIFIERS = frozenset({"compound", "amod"})
-_TIMES = frozenset({
-    "year", "years", "month", "months", "week", "weeks", "day", "days", "time", "times", "age", "later",
-})  # fmt: skip
+_TIMES = frozenset("year years month months week weeks day days time times age later".split())
 _REACH = 25
 """How many words after a verb its prepositional phrases are looked for."""
 

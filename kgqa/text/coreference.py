@@ -295,11 +295,6 @@ def resolver_for(
     weights = antecedents.shipped_weights() if weights is None else weights
     totals = Counter(id(by_name[spot.text]) for spot in spots if spot.kind == "name" and spot.text in by_name)
     return Resolver(
-        lex,
-        by_name,
-        about if mentioned else None,
-        NameParts(by_name.values()),
-        weights,
-        totals,
+        lex, by_name, about if mentioned else None, NameParts(by_name.values()), weights, totals,
         max(totals.values(), default=0),
-    )
+    )  # fmt: skip
