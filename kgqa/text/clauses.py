@@ -15,9 +15,7 @@ _NOMINAL = frozenset({"NOUN", "PROPN", "PRON", "NUM", "X", "SYM"})
 _MODIFIERS = frozenset({"DET", "ADJ", "NUM", "ADV", "PART"})
 _SUBJECTS = ("nsubj", "nsubj:pass", "nsubj:outer")
 _UNMARKED = ("obl:unmarked", "obl:tmod", "obl:npmod")
-_OBLIQUE = frozenset(
-    {"obl", "nmod", "obl:agent", "obl:tmod", "nmod:tmod", "obl:npmod", "obl:unmarked", "nmod:unmarked"}
-)
+_OBLIQUE = frozenset({"obl", "nmod", "obl:agent", "nmod:tmod", "nmod:unmarked", *_UNMARKED})
 _BECOMING = frozenset({
     "become", "became", "becoming", "becomes", "remain", "remained", "remains", "appointed", "elected", "named",
     "made", "chosen", "worked", "served", "serving", "acted", "working", "serves", "works",
@@ -25,7 +23,9 @@ _BECOMING = frozenset({
 _ONE_OF = frozenset(["one", "first", "second", "last", "elder", "younger", "eldest", "youngest", "oldest", "third"])
 _BEFORE_NOUNS = frozenset({"ADJ", "DET", "NUM", "ADV", "PROPN"})
 _PREMODIFIERS = frozenset({"compound", "amod"})
-_TIMES = frozenset("year years month months week weeks day days time times age later".split())
+_TIMES = frozenset(
+    ["year", "years", "month", "months", "week", "weeks", "day", "days", "time", "times", "age", "later"]
+)
 _REACH = 25
 """How many words after a verb its prepositional phrases are looked for."""
 
