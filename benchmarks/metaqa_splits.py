@@ -208,11 +208,7 @@ def half(bench: Bench, draws: int, overrides: Sequence[str]) -> Iterator[Row]:
     """Half of the graph's triples, in training as in answering; the gold answers are the whole graph's. Then what rules
     learned from that half suggest: where nothing stated answers, and mixed in before training."""
     for seed in range(draws):
-        count = len(bench.table.heads)
-        kept = np.sort(np.random.default_rng(seed).choice(count, count // 2, replace=False))
-        table = replace(bench.table, heads=bench.table.heads[kept], relations=bench.table.relations[kept],
-                        tails=bench.table.tails[kept])  # fmt: skip
-        part = replace(bench, table=table)
+        part = replace(bench, table=half_of(bench.table, seed))
         for guesses in (False, True):
             name = f"half{' suggested' if guesses else ''} seed={seed}"
             yield name, partial(_of_half, part, seed, overrides, guesses=guesses)
@@ -254,8 +250,18 @@ def _by(asked: Sequence[Asked], field: str) -> list[list[Asked]]:
 
 
 def _without(table: TripleTable, films: set[int]) -> TripleTable:
-    """The graph without the facts of some films; entities keep their numbers."""
-    kept = ~np.isin(table.heads, sorted(films))
+    """The graph without the facts of some films."""
+    return _only(table, np.flatnonzero(~np.isin(table.heads, sorted(films))))
+
+
+def half_of(table: TripleTable, seed: int) -> TripleTable:
+    """Half of a graph's triples."""
+    count = len(table.heads)
+    return _only(table, np.sort(np.random.default_rng(seed).choice(count, count // 2, replace=False)))
+
+
+def _only(table: TripleTable, kept: NDArray[np.int64]) -> TripleTable:
+    """Some facts of a graph, by their places; entities keep their numbers."""
     return replace(table, heads=table.heads[kept], relations=table.relations[kept], tails=table.tails[kept])
 
 

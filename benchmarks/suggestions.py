@@ -8,31 +8,21 @@ which half of the graph has no fact of a relation and the whole graph has one.
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.metaqa_splits import KB
+from benchmarks.metaqa_splits import KB, half_of
 from kgqa import KnowledgeBase
 from kgqa.answer.selective import calibration_error, reliability
 from kgqa.answer.suggested import Chances
-from kgqa.graph.subgraph import TripleTable
 from kgqa.reason.rules import RuleBook, learn_rules
 from kgqa.reason.suggestions import likeliest, suggest
 from kgqa.reason.surroundings import Surroundings
 
 _ASKED = 200
 """Entities of each directed relation whose likeliest end is looked at."""
-
-
-def half_of(table: TripleTable, seed: int) -> TripleTable:
-    """Half of a graph's triples; entities keep their numbers."""
-    count = len(table.heads)
-    kept = np.sort(np.random.default_rng(seed).choice(count, count // 2, replace=False))
-    columns = {name: getattr(table, name)[kept] for name in ("heads", "relations", "tails")}
-    return replace(table, **columns)
 
 
 def precision(book: RuleBook, whole: Surroundings, least: float) -> tuple[int, float]:

@@ -109,9 +109,10 @@ class Answerer:
         missing = linker is None or (retriever is None and fallback_passages > 0)
         if missing and embedder is None and kb.embedder_name:
             embedder = load_embedder(kb.embedder_name, device=device)
+        own = Retriever(kb, embedder=embedder, device=device, options=options)
         predictor = Predictor.load(
             Path(checkpoint), kb, encoder=encoder, max_paths=max_paths, embedder=embedder, device=device,
-            options=options, passages=Retriever(kb, device=device, options=options).passage_ids,
+            options=options, passages=own.passage_ids,
         )  # fmt: skip
         if linker is None:
             tell_of_vectors(kb)
@@ -122,9 +123,8 @@ class Answerer:
             threshold = calibration.abstain_below(target_precision)
         return cls(
             kb, predictor, linker, batch_size=batch_size, fallback_passages=fallback_passages,
-            retriever=retriever or Retriever(kb, embedder=embedder, device=device, options=options),
-            calibration=calibration, abstain_below=threshold, ambiguous_from=ambiguous_from, max_paths=max_paths,
-            operations=operations, suggest_below=suggest_below,
+            retriever=retriever or own, calibration=calibration, abstain_below=threshold,
+            ambiguous_from=ambiguous_from, max_paths=max_paths, operations=operations, suggest_below=suggest_below,
         )  # fmt: skip
 
     def over(self, view: Base) -> "Answerer":

@@ -1,4 +1,4 @@
-"""Answers that rest on a fact which the graph lacks: its own rules suggest it, and nothing stated answers.
+"""Answers that rest on a fact which the graph lacks: its own rules suggest it, and nothing stated answers surely.
 
 A question's first hop asks for a relation that its topic has no fact of. What rules, with constants too, conclude there
 is supposed, and the reasoner is asked again: where it answers with the end of a supposed fact, that is said, with the
@@ -110,8 +110,8 @@ class Suggested:
     def answers(
         self, questions: Sequence[Question], stated: Sequence[Prediction], *, sure: float, but: Container[int]
     ) -> dict[int, Answer]:
-        """By number of the question, its topics linked, where stated facts give no answer and a guess is surer than
-        `sure`; questions `but` are left alone."""
+        """By number of the question, its topics linked, where stated facts give no answer surer than `below`, and a
+        guess is surer than `sure`; questions `but` are left alone."""
         below = -1 if self._below is None else self._below
         doubtful = [n for n in range(len(questions)) if n not in but and stated[n].confidence <= below]
         found = self._guesser.guess([questions[number] for number in doubtful]) if doubtful else []

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from kgqa.errors import ModelError
+from kgqa.text.relation_net import Floats, Ints
 
 NAME = "kgqa_name_types"
 BESIDE = 2
@@ -22,9 +22,6 @@ BESIDE = 2
 LONGEST = 8
 """Words, from which on all lengths are alike."""
 _FILE = "weights.safetensors"
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 
 def padded(docs: Iterable[Doc]) -> tuple[Floats, Ints]:
